@@ -1,0 +1,1 @@
+"""The server: rooms, mailboxes, recordings. The only code that knows the database."""

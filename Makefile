@@ -1,0 +1,51 @@
+# Two knobs: PORT=8000, DATA=./data. HTTPS=1 serves this machine's network over TLS.
+PORT ?= 8000
+DATA ?= ./data
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PORT HTTPS
+export LETTERBOX_DATA_DIR ?= $(DATA)
+
+.PHONY: help run test lint migrate bench-signaling bench-recorder bench-compose
+
+help: ## what one can do here
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+run: $(VENV)/.run ## install, migrate, start everything: web, recorder, worker
+	@$(BIN)/python app.py run
+
+migrate: $(VENV)/.run ## bring the database up to date
+	@$(BIN)/python app.py migrate
+
+test: $(VENV)/.dev node_modules ## all tests, browsers included
+	$(BIN)/python -m pytest $(ARGS)
+	npm run --silent test
+
+lint: $(VENV)/.dev node_modules ## formatter, linters, types
+	$(BIN)/ruff check .
+	$(BIN)/mypy app.py supervisor.py signaling recorder
+	npm run --silent lint
+	npm run --silent types
+
+bench-signaling: $(VENV)/.dev ## the mailbox against socket.io
+	$(BIN)/python -m bench.signaling $(ARGS)
+
+bench-recorder: $(VENV)/.dev ## the recorder against aiortc's own
+	$(BIN)/python -m bench.recorder $(ARGS)
+
+bench-compose: $(VENV)/.dev ## composing against ffmpeg
+	$(BIN)/python -m bench.compose $(ARGS)
+
+$(VENV)/.run: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+node_modules: package.json
+	npm install --silent --no-audit --no-fund
+	@touch $@

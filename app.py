@@ -1,0 +1,88 @@
+"""The front door: settings in, wired web application out. The only file that knows all parts.
+
+`python app.py run` starts everything on one machine; `python app.py migrate` brings the database up to date.
+"""
+
+import os
+import sys
+
+import alembic.command
+from flask import Flask
+
+import supervisor
+from signaling import auth, calls, db, pages, presence, recordings, rooms
+from signaling.api import api
+from signaling.config import BadSetting, Settings
+from signaling.server import Server, make_server
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """A web application of one process, listening and keeping house from now on; `stop(app)` ends it."""
+    settings = settings or Settings.from_environ(os.environ)
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    server = make_server(settings)
+    server.every(0.1, expire_polls)
+    server.every(1.0, rooms.sweep_vanished)
+    server.every(2.0, recordings.sweep)
+    server.every(5.0, presence.adopt_orphans)
+    app.extensions |= {
+        "letterbox": server,
+        "letterbox_callers": auth.Callers(),
+        "letterbox_links": auth.Links(settings.secret_key),
+    }
+    app.register_blueprint(api)
+    app.register_blueprint(pages.pages)
+    calls.install(app)
+    pages.install(app)
+    server.start()
+    presence.adopt_at_start(server)
+    return app
+
+
+def expire_polls(server: Server) -> None:
+    """Chore: answer polls whose time is over."""
+    server.mailboxes.expire()
+
+
+def stop(app: Flask) -> None:
+    """Answer every parked poll and end the process's own threads."""
+    app.extensions["letterbox"].stop()
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the database to the version this code needs."""
+    engine = db.make_engine(settings)
+    with db.writing(engine) as connection:
+        config = db.alembic_config(settings.sqlalchemy_url)
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+    print(f"The database is up to date: {engine.url.render_as_string()}")
+    return 0
+
+
+def run(settings: Settings) -> int:
+    """Everything on this machine, until Ctrl-C."""
+    migrate(settings)
+    supervisor.run(settings)
+    return 0
+
+
+COMMANDS = {"run": run, "migrate": migrate}
+
+
+def main(arguments: list[str]) -> int:
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is None:
+        print("usage: python app.py " + " | ".join(COMMANDS), file=sys.stderr)
+        return 2
+    try:
+        return command(Settings.from_environ(os.environ))
+    except (BadSetting, db.SchemaOutOfDate) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

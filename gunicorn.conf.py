@@ -1,0 +1,36 @@
+"""How gunicorn serves Letterbox. Read by `gunicorn -c gunicorn.conf.py 'app:create_app()'`."""
+
+import os
+import threading
+
+bind = os.environ.get("LETTERBOX_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("LETTERBOX_WEB_WORKERS", "1"))
+worker_class = os.environ.get("LETTERBOX_WORKER_CLASS", "gthread")
+# The stock worker keeps a thread behind each parked poll.
+threads = int(os.environ.get("LETTERBOX_THREADS", "200"))
+worker_connections = 12_000
+# A poller pauses between polls: closing its connection after 2 s, as by default, costs it a new one each time.
+keepalive = 75
+timeout = 60
+graceful_timeout = 10
+control_socket_disable = True
+certfile = os.environ.get("LETTERBOX_TLS_CERT") or None
+keyfile = os.environ.get("LETTERBOX_TLS_KEY") or None
+loglevel = os.environ.get("LETTERBOX_LOG_LEVEL", "info")
+
+
+def post_worker_init(worker):
+    """On SIGTERM the stock worker waits for its threads, and they wait for messages: answer them."""
+
+    def watch() -> None:
+        while worker.alive:
+            stopping.wait(0.2)
+        worker.wsgi.extensions["letterbox"].mailboxes.shut()
+
+    stopping = threading.Event()
+    threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+
+
+def worker_exit(_server, worker):
+    if hasattr(worker.wsgi, "extensions"):
+        worker.wsgi.extensions["letterbox"].stop()

@@ -1,0 +1,357 @@
+"""The HTTP API under /api/v1 (PROTOCOL.md): each route says who may call, takes the body's shape, calls one function."""
+
+import json
+import mimetypes
+import threading
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, request, send_file
+from sqlalchemy import select
+
+from signaling import auth, calls, errors, jobs, mailbox, recordings, rooms, schemas, turn
+from signaling.calls import answer, body, call, host_of, participant, recorder, server
+from signaling.models import Room
+from signaling.storage import NotTheSame, WrongOffset
+
+api = Blueprint("api", __name__, url_prefix=calls.PREFIX)
+
+
+# -- rooms ---------------------------------------------------------------------------------------------------------------------
+
+
+@call(api, "POST", "/rooms", "Make a room", "anyone", schemas.MakeRoom)
+def make_room() -> Any:
+    wish = body(schemas.MakeRoom)
+    with server().transaction() as tx:
+        room, host_key = rooms.make(tx, wish.title)
+    base = server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
+    return {"room": room, "title": wish.title, "link": f"{base}/r/{room}", "host_key": host_key}, 201
+
+
+@call(api, "GET", "/rooms/<room>", "What a link holder may know before joining", "anyone")
+def show_room(room: str) -> Any:
+    with server().reading() as connection:
+        title = rooms.title_of(connection, room)
+        running = recordings.active(connection, room)
+        return {
+            "room": room, "title": title, "participants": rooms.people_in(connection, room),
+            "max_participants": server().settings.max_participants, "recording": recordings.brief(running) if running else None,
+        }  # fmt: skip
+
+
+@call(api, "POST", "/rooms/<room>/close", "End the call for all", "host", schemas.Nothing)
+def close_room(room: str) -> Any:
+    body(schemas.Nothing)
+    host_of(room)
+    with server().transaction() as tx:
+        rooms.close(tx, room)
+    return {}
+
+
+@call(api, "POST", "/rooms/<room>/participants", "Join", "anyone", schemas.Enter)
+def enter(room: str) -> Any:
+    wish = body(schemas.Enter)
+    if wish.kind == "recorder":
+        recorder()
+    role = _role(room, wish)
+    with server().transaction() as tx:
+        entered = rooms.enter(server(), tx, room, wish.name, wish.kind, role)
+        running = recordings.active(tx.connection, room)
+        now_s = tx.now_ms // 1000
+    settings = server().settings
+    more = {
+        "ice_servers": turn.ice_servers(settings, entered["participant"]["id"], now_s),
+        "wait_s": settings.wait_s, "after": 0, "recording": recordings.brief(running) if running else None,
+    }  # fmt: skip
+    return entered | more, 201
+
+
+def _role(room: str, wish: schemas.Enter) -> str:
+    if wish.kind == "recorder":
+        return "recorder"
+    if not wish.host_key:
+        return "guest"
+    with server().reading() as connection:
+        rooms.title_of(connection, room)
+        if not auth.is_host_key(connection, room, wish.host_key):
+            raise errors.not_yours("This host key belongs to another room. Join without it, or use the host's own link.")
+    return "host"
+
+
+@call(api, "POST", "/leave", "Leave", "participant", schemas.Leave)
+def leave() -> Any:
+    # sendBeacon can set no header: the token may come in the body instead, whatever its content type.
+    token = calls.bearer() or body(schemas.Leave).token or ""
+    caller = calls.callers().find(server(), token)
+    with server().transaction() as tx:
+        rooms.leave(server(), tx, caller.id, "left")
+    return {}
+
+
+# -- the mailbox: the two calls that everything else waits for -----------------------------------------------------------------
+
+
+@call(api, "POST", "/messages", "Send messages: all of them or none", "participant", schemas.Messages)
+def send() -> Any:
+    caller = participant()
+    posting = read_posting(caller, request.get_data(cache=False), server().settings.max_message_bytes)
+    with server().transaction() as tx:
+        outcome = tx.post([posting])[0]
+    if isinstance(outcome, errors.Problem):
+        raise outcome
+    return answer({"n": outcome})
+
+
+def read_posting(caller: auth.Caller, data: bytes, max_message_bytes: int) -> mailbox.Posting:
+    """The body of POST /messages, checked. Raises malformed, too_large."""
+    drafts = []
+    for message in calls.parse(schemas.Messages, data).messages:
+        if message.kind in mailbox.SERVER_KINDS:
+            raise errors.malformed([{"field": "messages.kind", "problem": f"{message.kind} is the server's"}])
+        text = json.dumps(message.body, separators=(",", ":"))
+        if len(text) > max_message_bytes:
+            raise errors.too_large(max_message_bytes, "A message's body")
+        drafts.append(mailbox.Draft(message.n, message.to, message.kind, text))
+    return mailbox.Posting(caller.id, caller.room, tuple(drafts))
+
+
+class ThreadWaiter:
+    """A poll that a thread of the stock worker waits behind."""
+
+    def __init__(self, nonce: str) -> None:
+        self.nonce = nonce
+        self._done = threading.Event()
+        self._answer: bytes | errors.Problem = b""
+
+    def answer(self, body: bytes) -> None:
+        self._answer = body
+        self._done.set()
+
+    def refuse(self, problem: errors.Problem) -> None:
+        self._answer = problem
+        self._done.set()
+
+    def wait(self) -> bytes:
+        self._done.wait()
+        if isinstance(self._answer, errors.Problem):
+            raise self._answer
+        return self._answer
+
+
+@call(api, "GET", "/mailbox", "Ask for messages; held until there are any", "participant")
+def poll() -> Any:
+    caller = participant()
+    settings = server().settings
+    after, wait_s = calls.whole("after", 0, 2**53), calls.whole("wait_s", settings.wait_s, 3600)
+    nonce = request.args.get("nonce", "")[:64]
+    parked = request.environ.get("letterbox.park")
+    if parked is not None:
+        return parked(server().mailboxes, caller.id, after, wait_s, nonce)
+    waiter = ThreadWaiter(nonce)
+    found = server().mailboxes.poll(caller.id, after, wait_s, waiter)
+    return Response(found if found is not None else waiter.wait(), content_type="application/json")
+
+
+# -- recording: the host -------------------------------------------------------------------------------------------------------
+
+
+@call(api, "POST", "/rooms/<room>/recording", "Start, stop, pause, resume, mark", "host", schemas.RecordingAction)
+def act(room: str) -> Any:
+    wish = body(schemas.RecordingAction)
+    by = host_of(room)
+    with server().transaction() as tx:
+        match wish.action:
+            case "start":
+                state = recordings.start(server(), tx, room, by)
+            case "stop":
+                state = recordings.stop(server(), tx, room, by)
+            case "mark":
+                state = recordings.mark(tx, room, by, wish.label)
+            case "pause" | "resume":
+                state = recordings.pause(tx, room, by, paused=wish.action == "pause")
+    return {"recording": state}
+
+
+@call(api, "GET", "/rooms/<room>/recordings", "All recordings of a room", "host")
+def list_recordings(room: str) -> Any:
+    with server().reading() as connection:
+        if connection.execute(select(Room.id).where(Room.id == room)).first() is None:
+            raise errors.no_such_room()
+    host_of(room)
+    with server().reading() as connection:
+        found = recordings.of_room(connection, room)
+    return {"recordings": [_with_links(recording) for recording in found]}
+
+
+@call(api, "POST", "/recordings/<recording>/delete", "Delete a recording and its files", "host", schemas.Nothing)
+def delete_recording(recording: str) -> Any:
+    body(schemas.Nothing)
+    with server().reading() as connection:
+        room = recordings.find(connection, recording).room_id
+    by = host_of(room)
+    with server().transaction() as tx:
+        recordings.remove(server(), tx, recording, by)
+    return {}
+
+
+def _links() -> auth.Links:
+    found: auth.Links = current_app.extensions["letterbox_links"]
+    return found
+
+
+def _with_links(recording: dict[str, Any]) -> dict[str, Any]:
+    for artifact in recording["artifacts"]:
+        signature = _links().sign(artifact["id"])
+        artifact["url"] = f"{calls.PREFIX}/artifacts/{artifact['id']}/{quote(artifact['name'])}?signature={signature}"
+    return recording
+
+
+@call(api, "GET", "/artifacts/<artifact>/<path:name>", "Download a file by its signed address", "anyone")
+def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for the person's disk; the id finds the file
+    if not auth.is_recorder_key(server(), calls.bearer()):
+        _links().check(artifact, request.args.get("signature", ""))
+    with server().reading() as connection:
+        row = recordings.artifact(connection, artifact)
+    try:
+        path = server().storage.file(row.path)
+    except FileNotFoundError:
+        raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.") from None
+    response = send_file(
+        path,
+        row.media_type,
+        conditional=True,
+        etag=row.sha256,
+        download_name=row.name,
+        as_attachment="download" in request.args,
+    )
+    # A name is for good: the same address never shows other bytes. Private: it is one person's permission.
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+# -- recording: the recorder and its workers -----------------------------------------------------------------------------------
+
+
+@call(api, "POST", "/recorders", "A recorder says it is there", "recorder", schemas.Register)
+def register_recorder() -> Any:
+    wish = body(schemas.Register)
+    recorder()
+    with server().transaction() as tx:
+        who, token = rooms.add(server(), tx, None, wish.name, "recorder", "recorder")
+        recordings.work_for(tx, who["id"])
+    server().unsettled = True
+    return {"participant": who, "token": token, "wait_s": server().settings.wait_s, "after": 0}, 201
+
+
+@call(api, "POST", "/recordings/<recording>/claim", "Take a recording that waits", "recorder", schemas.Claim)
+def claim_recording(recording: str) -> Any:
+    wish = body(schemas.Claim)
+    recorder()
+    with server().transaction() as tx:
+        return recordings.claim(server(), tx, recording, wish.recorder)
+
+
+@call(api, "POST", "/recordings/<recording>/report", "The recorder's heartbeat", "recorder", schemas.Report)
+def report(recording: str) -> Any:
+    news = body(schemas.Report)
+    recorder()
+    tracks = [track.model_dump() for track in news.tracks]
+    with server().transaction() as tx:
+        return recordings.report(server(), tx, recording, news.segment, news.state, tracks)
+
+
+@call(api, "POST", "/recordings/<recording>/end", "The recorder is done", "recorder", schemas.End)
+def end_recording(recording: str) -> Any:
+    news = body(schemas.End)
+    recorder()
+    with server().transaction() as tx:
+        return recordings.end(server(), tx, recording, news.segment, news.reason, news.duration_ms)
+
+
+@call(api, "GET", "/recordings/<recording>", "One recording", "recorder")
+def show_recording(recording: str) -> Any:
+    recorder()
+    with server().reading() as connection:
+        row = recordings.find(connection, recording)
+        title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or ""
+        found = recordings.describe(connection, row, title) | {"room": row.room_id}
+    return _with_links(found)
+
+
+@call(api, "GET", "/recordings/<recording>/uploads/<path:name>", "How much of an upload is here", "recorder")
+def show_upload(recording: str, name: str) -> Any:
+    recorder()
+    with server().reading() as connection:
+        recordings.find(connection, recording)
+    return {"received": server().storage.received(recording, name)}
+
+
+@call(api, "POST", "/recordings/<recording>/uploads/<path:name>", "One piece of an upload, as it is", "recorder")
+def upload(recording: str, name: str) -> Any:
+    recorder()
+    limit = server().settings.max_piece_bytes
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise errors.too_large(limit, "A piece")
+    with server().reading() as connection:
+        recordings.find(connection, recording)
+    offset = calls.whole("offset", 0, 2**53)
+    try:
+        return {"received": server().storage.append(recording, name, offset, request.stream, limit)}
+    except WrongOffset as error:
+        detail = f"{error.received} bytes are here: go on there."
+        raise errors.Problem(409, "wrong-offset", "Not the next piece", detail, received=error.received) from None
+
+
+@call(
+    api,
+    "POST",
+    "/recordings/<recording>/artifacts",
+    "A finished upload becomes a file to download",
+    "recorder",
+    schemas.File,
+)
+def publish(recording: str) -> Any:
+    wish = body(schemas.File)
+    recorder()
+    try:
+        with server().transaction() as tx:
+            return recordings.publish(server(), tx, recording, wish.model_dump()), 201
+    except NotTheSame as error:
+        raise errors.Problem(422, "not-the-same", "The upload is not what was announced", str(error)) from None
+
+
+@call(
+    api,
+    "POST",
+    "/recordings/<recording>/jobs/<step>/claim",
+    "Take a step of the pipeline",
+    "recorder",
+    schemas.ClaimJob,
+)
+def claim_job(recording: str, step: str) -> Any:
+    wish = body(schemas.ClaimJob)
+    recorder()
+    server().unsettled = True
+    with server().transaction() as tx:
+        recordings.find(tx.connection, recording)
+        return jobs.claim(tx, recording, step, wish.worker, server().settings.job_lease_s)
+
+
+@call(api, "POST", "/recordings/<recording>/jobs/<step>", "Progress of a step, or its end", "recorder", schemas.JobNews)
+def advance_job(recording: str, step: str) -> Any:
+    news = body(schemas.JobNews)
+    recorder()
+    with server().transaction() as tx:
+        recordings.find(tx.connection, recording)
+        return {"next": recordings.advance(server(), tx, recording, step, news.attempt, news.model_dump(exclude={"attempt"}))}
+
+
+@call(api, "GET", "/openapi.json", "This document", "anyone")
+def openapi() -> Any:
+    return calls.openapi()
+
+
+mimetypes.add_type("text/javascript", ".js")

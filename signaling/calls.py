@@ -1,0 +1,187 @@
+"""What every API call has in common: who is calling, what came, how a refusal looks; and the OpenAPI document of all of them."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask, Response, current_app, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from signaling import auth, errors
+from signaling.server import Server
+
+PREFIX = "/api/v1"
+Shape = TypeVar("Shape", bound=BaseModel)
+View = Callable[..., Any]
+
+described: list[dict[str, Any]] = []
+
+
+def server() -> Server:
+    """The server this request belongs to."""
+    found: Server = current_app.extensions["letterbox"]
+    return found
+
+
+def callers() -> auth.Callers:
+    found: auth.Callers = current_app.extensions["letterbox_callers"]
+    return found
+
+
+def bearer() -> str:
+    """The token of this request, "" without one (RFC 6750 section 2.1)."""
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def participant() -> auth.Caller:
+    """Who is calling. Raises bad_token."""
+    return callers().find(server(), bearer())
+
+
+def recorder() -> None:
+    """Only the recorder and its workers go on. Raises bad_token."""
+    if not auth.is_recorder_key(server(), bearer()):
+        raise errors.bad_token()
+
+
+def host_of(room: str) -> str:
+    """The name of the host who is calling: by the room's host key, or as a participant with that role. Raises bad_token, not_yours."""
+    key = bearer()
+    if key.startswith("hk_"):
+        with server().reading() as connection:
+            if auth.is_host_key(connection, room, key):
+                return "host"
+        raise errors.not_yours("This host key belongs to another room.")
+    caller = participant()
+    if caller.room != room or caller.role != "host":
+        raise errors.not_yours("Only the host of this room may do that.")
+    return caller.name
+
+
+def body(shape: type[Shape]) -> Shape:
+    """This request's JSON as `shape`. Raises malformed (422), or too_large (413)."""
+    return parse(shape, request.get_data(cache=False) or b"{}")
+
+
+def parse(shape: type[Shape], data: bytes) -> Shape:
+    try:
+        return shape.model_validate_json(data)
+    except ValidationError as error:
+        raise errors.malformed([_problem(item) for item in error.errors(include_url=False, include_context=False)]) from None
+
+
+def _problem(item: Any) -> dict[str, str]:
+    return {"field": ".".join(str(part) for part in item["loc"]) or "body", "problem": str(item["msg"])}
+
+
+def whole(name: str, default: int, most: int) -> int:
+    """A query parameter that is a whole number from 0 to `most`. Raises malformed."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,16}", text) or int(text) > most:
+        raise errors.malformed([{"field": name, "problem": f"must be a whole number from 0 to {most}"}])
+    return int(text)
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value, separators=(",", ":")), status, content_type="application/json")
+
+
+def call(
+    blueprint: Blueprint, method: str, path: str, summary: str, who: str, shape: type[BaseModel] | None = None
+) -> Callable[[View], View]:
+    """Register one call, and describe it. who: anyone, participant, host, recorder."""
+    described.append({"method": method, "path": path, "summary": summary, "who": who, "shape": shape})
+
+    def register(view: View) -> View:
+        @wraps(view)
+        def wrapped(**values: Any) -> Any:
+            found = view(**values)
+            return found if isinstance(found, Response) else answer(*found) if isinstance(found, tuple) else answer(found)
+
+        blueprint.add_url_rule(path, view.__name__, wrapped, methods=[method])
+        return view
+
+    return register
+
+
+def refusal(problem: errors.Problem) -> Response:
+    """RFC 9457: the problem as its answer."""
+    response = Response(json.dumps(problem.as_json()), problem.status, content_type="application/problem+json")
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def http_problem(error: HTTPException) -> errors.Problem:
+    """What Flask itself refuses, in our shape."""
+    if isinstance(error, RequestEntityTooLarge):
+        return errors.too_large(server().settings.max_body_bytes, "A request")
+    status = error.code or 500
+    code = re.sub(r"[^a-z]+", "-", (error.name or "error").lower()).strip("-")
+    return errors.Problem(status, code, error.name, error.description or error.name)
+
+
+def install(app: Flask) -> None:
+    """Refusals of the API are problem details, and nothing of the API is ever cached."""
+
+    @app.after_request
+    def no_store(response: Response) -> Response:
+        if request.path.startswith(PREFIX):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of everything registered by `call`."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {"Problem": PROBLEM}
+    for item in described:
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", item["path"])
+        operation: dict[str, Any] = {
+            "summary": item["summary"],
+            "operationId": re.sub(r"\W+", "_", f"{item['method'].lower()}{path}").strip("_"),
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in re.findall(r"{(\w+)}", path)
+            ],
+            "responses": {
+                "2XX": {"description": "Done", "content": {"application/json": {}}},
+                "4XX": {
+                    "description": "Refused",
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                },
+            },
+        }
+        if item["who"] != "anyone":
+            operation["security"] = [{"bearer": []}]
+        if item["shape"] is not None:
+            shape = item["shape"].model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= shape.pop("$defs", {})
+            schemas[item["shape"].__name__] = shape
+            reference = {"$ref": f"#/components/schemas/{item['shape'].__name__}"}
+            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+        paths.setdefault(PREFIX + path, {})[item["method"].lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Letterbox", "version": "1", "description": "See PROTOCOL.md."},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
+    },
+}  # fmt: skip

@@ -1,0 +1,122 @@
+"""Settings: read once from the environment, checked at the start, passed on.
+
+Each field is one `LETTERBOX_…` variable (README, "Settings"). A value that cannot be
+used stops the start with the variable's name and what it should look like.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class BadSetting(Exception):
+    """A variable holds something unusable; the text names it and says how to mend it."""
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _setting(default: Any, read: Callable[[str], Any], about: str) -> Any:
+    return field(default=default, metadata={"read": read, "about": about})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an administrator can decide. `about` texts are the README's table."""
+
+    data_dir: Path = _setting(Path("data"), Path, "where the database, the secrets and the files live")
+    database_url: str = _setting(
+        "", str, "SQLAlchemy URL; empty: SQLite in the data folder; `postgresql+psycopg://…` for many nodes"
+    )
+    durability: str = _setting(
+        "process",
+        str,
+        "what a 2xx survives: `process` (a crash of Letterbox) or `power` (a power cut; an fsync per commit)",
+    )
+    public_url: str = _setting("", str, "the address people open, e.g. `https://call.example`; empty: as the browser asked")
+    recorder_key: str = _setting("", str, "shared secret of server, recorder and workers; empty: made on first run")
+    secret_key: str = _setting("", str, "signs download links; empty: made on first run")
+    wait_s: int = _setting(25, int, "how long a poll with nothing to say is held, seconds")
+    grace_s: int = _setting(30, int, "how long a participant may be silent before it counts as gone, seconds")
+    lease_s: int = _setting(10, int, "a recorder that is silent for so long has lost its recording, seconds")
+    job_lease_s: int = _setting(30, int, "a worker that is silent for so long has lost its step, seconds")
+    max_participants: int = _setting(12, int, "people in one room")
+    max_message_bytes: int = _setting(65_536, int, "one message's body")
+    max_body_bytes: int = _setting(1_048_576, int, "one request's body, uploads apart")
+    max_piece_bytes: int = _setting(8_388_608, int, "one piece of an upload")
+    max_mailbox: int = _setting(1_000, int, "messages waiting in one mailbox")
+    stun_urls: tuple[str, ...] = _setting((), _urls, "STUN servers, comma separated, e.g. `stun:turn.example:3478`")
+    turn_urls: tuple[str, ...] = _setting(
+        (), _urls, "TURN servers, comma separated, e.g. `turn:turn.example:3478,turns:turn.example:443?transport=tcp`"
+    )
+    turn_secret: str = _setting("", str, "coturn's static-auth-secret")
+    turn_ttl_s: int = _setting(14_400, int, "how long a TURN credential lasts, seconds")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings of this environment. Raises BadSetting."""
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            text = environ.get(variable(item.name))
+            if text is None or text == "":
+                continue
+            try:
+                values[item.name] = item.metadata["read"](text)
+            except ValueError as error:
+                raise BadSetting(
+                    f"{variable(item.name)}={text!r} cannot be used: {error}. It means: {item.metadata['about']}."
+                ) from error
+        if "database_url" not in values and environ.get("DATABASE_URL"):
+            values["database_url"] = environ["DATABASE_URL"]
+        return with_secrets(_checked(cls(**values)))
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's address in SQLAlchemy's form, the psycopg 3 driver for PostgreSQL."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'letterbox.db').resolve()}"
+        for plain in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(plain):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
+        return self.database_url
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return f"LETTERBOX_{name.upper()}"
+
+
+def _checked(settings: Settings) -> Settings:
+    if settings.durability not in ("process", "power"):
+        raise BadSetting(f"LETTERBOX_DURABILITY={settings.durability!r} cannot be used: say `process` or `power`.")
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if isinstance(value, int) and value <= 0:
+            raise BadSetting(f"{variable(item.name)}={value} cannot be used: it must be above zero ({item.metadata['about']}).")
+    if settings.turn_urls and not settings.turn_secret:
+        raise BadSetting("LETTERBOX_TURN_URLS is set but LETTERBOX_TURN_SECRET is not: give coturn's static-auth-secret.")
+    return settings
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """The settings with what must be secret filled in: made once, kept in the data folder, readable by the owner alone."""
+    if settings.recorder_key and settings.secret_key:
+        return settings
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.data_dir / "secrets.json"
+    if not path.exists():
+        made = {"recorder_key": "rk_" + secrets.token_urlsafe(32), "secret_key": secrets.token_urlsafe(32)}
+        try:
+            # O_EXCL: of two processes that start at once, one makes the file and both read it.
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(made, file)
+        except FileExistsError:
+            pass
+    kept = json.loads(path.read_text())
+    values = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    return Settings(**values | {name: values[name] or kept[name] for name in ("recorder_key", "secret_key")})

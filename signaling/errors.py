@@ -1,0 +1,141 @@
+"""What can go wrong, in words for people and codes for programs (RFC 9457 problem details).
+
+Domain code raises a Problem; `api.py` turns it into the answer; nobody else catches what it cannot mend.
+A code (`type`) never changes once released; the sentences may.
+"""
+
+from typing import Any
+
+
+class Problem(Exception):
+    """A refusal the caller can understand. Raised anywhere below the routes.
+
+    extra: further members of the JSON object, e.g. `expected`. retry_after_s: the Retry-After header.
+    """
+
+    def __init__(self, status: int, code: str, title: str, detail: str, retry_after_s: int | None = None, **extra: Any) -> None:
+        super().__init__(f"{status} {code}: {detail}")
+        self.status, self.code, self.title, self.detail = status, code, title, detail
+        self.retry_after_s, self.extra = retry_after_s, extra
+
+    def as_json(self) -> dict[str, Any]:
+        """The RFC 9457 section 3 object."""
+        return {
+            "type": f"/problems/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        } | self.extra
+
+
+def bad_token() -> Problem:
+    return Problem(401, "bad-token", "Who are you?", "The token is missing or not valid here. Join the room again.")
+
+
+def not_yours(detail: str) -> Problem:
+    return Problem(403, "not-yours", "Not allowed", detail)
+
+
+def no_such_room() -> Problem:
+    return Problem(404, "no-such-room", "No such room", "There is no room at this address. Check the link, or ask for a new one.")
+
+
+def room_closed() -> Problem:
+    return Problem(410, "room-closed", "This room is closed", "The host has closed this room. Ask for a new link.")
+
+
+def room_full(limit: int) -> Problem:
+    detail = f"{limit} of {limit} places are taken. Ask somebody to leave, or the host to raise the limit."
+    return Problem(409, "room-full", "This room is full", detail)
+
+
+def no_such_recipient(to: str) -> Problem:
+    return Problem(
+        404,
+        "no-such-recipient",
+        "No such participant",
+        f"There is no participant {to!r} in this room. Nothing was sent.",
+    )
+
+
+def number_skipped(expected: int, got: int) -> Problem:
+    detail = f"The next message of this sender is number {expected}, not {got}. Nothing was sent."
+    return Problem(409, "number-skipped", "A message is missing", detail, expected=expected)
+
+
+def mailbox_full(to: str) -> Problem:
+    detail = f"Too many messages wait for {to}. Nothing was sent; try again."
+    return Problem(429, "mailbox-full", "The mailbox is full", detail, retry_after_s=2)
+
+
+def participant_gone() -> Problem:
+    return Problem(
+        410,
+        "participant-gone",
+        "You are no longer in this room",
+        "You left, or were silent for too long. Join the room again.",
+    )
+
+
+def replaced() -> Problem:
+    return Problem(
+        409,
+        "replaced",
+        "Opened elsewhere",
+        "A newer poll of the same participant has taken over, for instance in another tab.",
+    )
+
+
+def stale_poll(acknowledged: int) -> Problem:
+    detail = f"Everything up to {acknowledged} was acknowledged before: this poll is an old one, sent again."
+    return Problem(409, "stale-poll", "An old poll", detail, acknowledged=acknowledged)
+
+
+def after_ahead(mailbox_n: int) -> Problem:
+    errors = [{"field": "after", "problem": f"is above {mailbox_n}, the last message there is"}]
+    return Problem(
+        422,
+        "malformed",
+        "The request is malformed",
+        "`after` acknowledges messages that were never sent.",
+        errors=errors,
+    )
+
+
+def too_large(limit: int, what: str) -> Problem:
+    return Problem(413, "too-large", "Too large", f"{what} may have {limit:,} bytes. Nothing was changed.")
+
+
+def malformed(errors: list[dict[str, str]]) -> Problem:
+    detail = "; ".join(f"{item['field']}: {item['problem']}" for item in errors[:3])
+    return Problem(422, "malformed", "The request is malformed", detail, errors=errors)
+
+
+def no_such_recording() -> Problem:
+    return Problem(
+        404,
+        "no-such-recording",
+        "No such recording",
+        "There is no recording at this address. It may have been deleted.",
+    )
+
+
+def already_recording() -> Problem:
+    return Problem(409, "already-recording", "Already recording", "This room is being recorded. Stop that recording first.")
+
+
+def not_recording(detail: str = "This room is not being recorded.") -> Problem:
+    return Problem(409, "not-recording", "Not recording", detail)
+
+
+def already_claimed() -> Problem:
+    return Problem(409, "already-claimed", "Already taken", "Another recorder has this recording, or it needs none any more.")
+
+
+def lease_lost() -> Problem:
+    return Problem(409, "lease-lost", "Somebody else has this now", "The lease lapsed and the work was given to another. Stop.")
+
+
+def database_away() -> Problem:
+    detail = "The database does not answer. Nothing was lost; the page tries again by itself."
+    return Problem(503, "database-away", "One moment, please", detail, retry_after_s=1)

@@ -1,0 +1,136 @@
+"""The pipeline's rows: which step of which recording is whose, how far, and until when.
+
+A row, not the broker, is the truth: a broker may lose a task with its worker, a lease lapses and the step is told again.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from signaling import errors
+from signaling.models import Job
+from signaling.server import Transaction
+
+STEPS = ("verify", "manifest", "poster", "compose", "publish")
+# How much of the whole each step is, in percent: composing is nearly all of the work.
+WEIGHTS = {"verify": 8, "manifest": 2, "poster": 5, "compose": 80, "publish": 5}
+ATTEMPTS = 3
+
+
+@dataclass
+class Outcome:
+    """What follows: steps to enqueue; the reason if the recording has failed; whether all is done."""
+
+    next: list[str] = field(default_factory=list)
+    failed: str | None = None
+    finished: bool = False
+
+
+def create(tx: Transaction, recording: str, lease_s: int) -> list[str]:
+    """All steps of a recording, the first being told now. Returns the steps to enqueue."""
+    rows = [
+        {"recording_id": recording, "step": step, "position": position, "state": "waiting", "attempt": 0, "worker": None,
+         "lease_until_ms": tx.now_ms + lease_s * 1000 if position == 0 else None, "progress": 0, "eta_s": None, "reason": None}
+        for position, step in enumerate(STEPS)
+    ]  # fmt: skip
+    tx.connection.execute(insert(Job), rows)
+    return [STEPS[0]]
+
+
+def _rows(connection: Connection, recording: str) -> list[Any]:
+    return list(connection.execute(select(Job.__table__).where(Job.recording_id == recording).order_by(Job.position)))
+
+
+def due(connection: Connection, recording: str) -> list[str]:
+    """The step whose turn it is, if somebody should work on it."""
+    for row in _rows(connection, recording):
+        if row.state != "done":
+            return [row.step] if row.state == "waiting" else []
+    return []
+
+
+def claim(tx: Transaction, recording: str, step: str, worker: str, lease_s: int) -> dict[str, Any]:
+    """Take a step whose turn it is and that nobody works on. Raises 409 job-not-free."""
+    for row in _rows(tx.connection, recording):
+        if row.step == step:
+            break
+        if row.state != "done":
+            raise errors.Problem(409, "job-not-free", "Not its turn", f"{row.step} comes first.")
+    else:
+        raise errors.no_such_recording()
+    free = (Job.state == "waiting") | ((Job.state == "running") & (Job.lease_until_ms < tx.now_ms))
+    values = {
+        "state": "running",
+        "attempt": row.attempt + 1,
+        "worker": worker,
+        "lease_until_ms": tx.now_ms + lease_s * 1000,
+        "reason": None,
+    }
+    claimed = tx.connection.execute(update(Job).where(Job.recording_id == recording, Job.step == step, free).values(**values))
+    if claimed.rowcount == 0:
+        raise errors.Problem(409, "job-not-free", "Not free", f"{step} is done, has failed, or another worker has it.")
+    return {"attempt": row.attempt + 1, "lease_s": lease_s}
+
+
+def advance(tx: Transaction, recording: str, step: str, attempt: int, news: dict[str, Any], lease_s: int) -> Outcome:
+    """Note progress and renew the lease; or end the step, well or badly. Raises lease_lost.
+
+    news: progress (percent), eta_s, state (running, done, failed), reason.
+    """
+    state, lease_until = news.get("state", "running"), tx.now_ms + lease_s * 1000
+    reason = news.get("reason")
+    values: dict[str, Any] = {
+        "progress": news.get("progress", 0),
+        "eta_s": news.get("eta_s"),
+        "lease_until_ms": lease_until,
+        "state": state,
+    }
+    if state == "done":
+        values |= {"progress": 100, "eta_s": None, "lease_until_ms": None, "worker": None}
+    if state == "failed":
+        values |= {"reason": reason, "worker": None, "state": "waiting" if attempt < ATTEMPTS else "failed"}
+    mine = (Job.recording_id == recording, Job.step == step, Job.attempt == attempt, Job.state == "running")
+    if tx.connection.execute(update(Job).where(*mine).values(**values)).rowcount == 0:
+        raise errors.lease_lost()
+    if state == "failed":
+        return Outcome(failed=reason or f"The step {step} failed." if attempt >= ATTEMPTS else None)
+    if state != "done":
+        return Outcome()
+    following = due(tx.connection, recording)
+    for name in following:
+        told = update(Job).where(Job.recording_id == recording, Job.step == name).values(lease_until_ms=lease_until)
+        tx.connection.execute(told)
+    return Outcome(next=following, finished=not following)
+
+
+def lapsed(tx: Transaction, recording: str, lease_s: int) -> Outcome:
+    """The step to tell a worker of again, because nobody took it or who did fell silent. Of several callers one gets it."""
+    row = next((row for row in _rows(tx.connection, recording) if row.state != "done"), None)
+    if row is None or row.state == "failed" or (row.lease_until_ms or 0) >= tx.now_ms:
+        return Outcome()
+    given_up = row.state == "running" and row.attempt >= ATTEMPTS
+    reason = f"The step {row.step} was cut off {row.attempt} times." if given_up else row.reason
+    same_lease = Job.lease_until_ms.is_(None) if row.lease_until_ms is None else Job.lease_until_ms == row.lease_until_ms
+    again = update(Job).where(Job.recording_id == recording, Job.step == row.step, Job.state == row.state, same_lease)
+    values = {
+        "state": "failed" if given_up else "waiting",
+        "reason": reason,
+        "lease_until_ms": tx.now_ms + lease_s * 1000,
+    }
+    if tx.connection.execute(again.values(**values)).rowcount == 0:
+        return Outcome()
+    return Outcome(failed=reason) if given_up else Outcome(next=[row.step])
+
+
+def describe(connection: Connection, recording: str) -> dict[str, Any]:
+    """step, progress of the whole in percent, seconds left if known, and each job: as the page shows them."""
+    rows = _rows(connection, recording)
+    current = next((row for row in rows if row.state != "done"), None)
+    total = sum(WEIGHTS[row.step] * row.progress for row in rows) // 100
+    return {
+        "step": current.step if current else None,
+        "progress": total,
+        "eta_s": current.eta_s if current else None,
+        "jobs": [{"step": row.step, "state": row.state, "progress": row.progress, "reason": row.reason} for row in rows],
+    }

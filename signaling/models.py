@@ -1,0 +1,147 @@
+"""The whole data model on one page. Times are Unix milliseconds; secrets are stored as SHA-256.
+
+`migrations/` builds the same schema step by step; `tests/test_migrations.py` compares the two.
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {int: BigInteger, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class Room(Base):
+    """A place with a link, where a call happens."""
+
+    __tablename__ = "room"
+    id: Mapped[str] = mapped_column(String(14), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    host_key_hash: Mapped[str] = mapped_column(String(64))
+    settings: Mapped[dict[str, Any]]
+    created_at_ms: Mapped[int]
+    closed_at_ms: Mapped[int | None]
+
+
+class Participant(Base):
+    """One presence: a browser tab, the recorder in a room, or (without a room) a recorder waiting for work.
+
+    The three counters are the mailbox contract: `sent_n` the highest number accepted from it, `mailbox_n` the highest
+    number given out in its mailbox, `acknowledged_n` up to where it has said it has them.
+    worker: the web process that holds its poll and watches over its presence.
+    """
+
+    __tablename__ = "participant"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    room_id: Mapped[str | None] = mapped_column(ForeignKey("room.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    name: Mapped[str] = mapped_column(String(80))
+    role: Mapped[str] = mapped_column(String(10))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    sent_n: Mapped[int] = mapped_column(default=0)
+    mailbox_n: Mapped[int] = mapped_column(default=0)
+    acknowledged_n: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str] = mapped_column(String(64))
+    joined_at_ms: Mapped[int]
+    left_at_ms: Mapped[int | None]
+    __table_args__ = (
+        Index("ix_participant_room_id_left_at_ms", "room_id", "left_at_ms"),
+        Index("ix_participant_worker", "worker"),
+    )
+
+
+class Message(Base):
+    """One note in a mailbox, kept until its recipient has acknowledged it. body: JSON text, passed on as it came."""
+
+    __tablename__ = "message"
+    recipient_id: Mapped[str] = mapped_column(ForeignKey("participant.id"), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sender_id: Mapped[str] = mapped_column(String(12))
+    kind: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str] = mapped_column(Text)
+    created_at_ms: Mapped[int]
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Recording(Base):
+    """One stretch of a room that somebody asked to keep."""
+
+    __tablename__ = "recording"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    room_id: Mapped[str] = mapped_column(ForeignKey("room.id"), index=True)
+    state: Mapped[str] = mapped_column(String(12))
+    wanted: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(Text)
+    requested_by: Mapped[str] = mapped_column(String(80))
+    recorder_id: Mapped[str | None] = mapped_column(String(12))
+    lease_until_ms: Mapped[int | None]
+    live: Mapped[dict[str, Any]]
+    requested_at_ms: Mapped[int]
+    started_at_ms: Mapped[int | None]
+    ended_at_ms: Mapped[int | None]
+    duration_ms: Mapped[int | None]
+
+
+class Segment(Base):
+    """One unbroken run of one recorder in one recording; never reopened."""
+
+    __tablename__ = "segment"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recording.id"), index=True)
+    recorder_id: Mapped[str] = mapped_column(String(12))
+    started_at_ms: Mapped[int]
+    ended_at_ms: Mapped[int | None]
+
+
+class Artifact(Base):
+    """A file people (or the pipeline) download. path: its key in storage. meta: what the manifest says of it."""
+
+    __tablename__ = "artifact"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recording.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(String(255))
+    media_type: Mapped[str] = mapped_column(String(80))
+    bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    meta: Mapped[dict[str, Any]]
+    created_at_ms: Mapped[int]
+
+
+class Job(Base):
+    """One step of the pipeline. This row, not the broker, is the truth: what has a lapsed lease is told again."""
+
+    __tablename__ = "job"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recording.id"), primary_key=True)
+    step: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int]
+    state: Mapped[str] = mapped_column(String(10))
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(80))
+    lease_until_ms: Mapped[int | None]
+    progress: Mapped[int] = mapped_column(default=0)
+    eta_s: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Event(Base):
+    """What happened to a recording, and by whom: asked for, claimed, marked, ended, deleted."""
+
+    __tablename__ = "event"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    recording_id: Mapped[str] = mapped_column(String(12), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(80))
+    body: Mapped[dict[str, Any]]
+    at_ms: Mapped[int]

@@ -1,0 +1,100 @@
+"""The HTML pages. What they say stands in `locales/`, what they do in `static/`."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from signaling import calls, errors, rooms
+from signaling.calls import server
+
+pages = Blueprint("pages", __name__)
+LOCALES = Path(__file__).resolve().parent.parent / "locales"
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Every text of one language, by key."""
+    texts: dict[str, str] = json.loads((LOCALES / f"{language}.json").read_text())
+    return texts
+
+
+@cache
+def languages() -> list[str]:
+    return sorted(path.stem for path in LOCALES.glob("*.json"))
+
+
+def language() -> str:
+    """The visitor's language, English when we do not speak it."""
+    return request.accept_languages.best_match(languages(), "en") or "en"
+
+
+def show(template: str, status: int = 200, **values: Any) -> Response:
+    lang = language()
+    texts = catalogue("en") | catalogue(lang)
+    t: Callable[[str], str] = lambda key: texts.get(key, key)  # noqa: E731
+    response = make_response(render_template(template, t=t, catalogue=texts, lang=lang, **values), status)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@pages.get("/")
+def home() -> Response:
+    return show("index.html")
+
+
+@pages.get("/r/<room>")
+def room(room: str) -> Response:
+    with server().reading() as connection:
+        title = rooms.title_of(connection, room)
+    return show("room.html", room_id=room, room_title=title)
+
+
+@pages.get("/r/<room>/recordings")
+def recordings(room: str) -> Response:
+    with server().reading() as connection:
+        # A closed room keeps its recordings.
+        title = rooms.title_even_if_closed(connection, room)
+    return show("recordings.html", room_id=room, room_title=title)
+
+
+@pages.get("/healthz")
+def healthz() -> Any:
+    return {"status": "ok"}
+
+
+@pages.get("/favicon.ico")
+def favicon() -> Response:
+    return Response(status=204)
+
+
+def install(app: Flask) -> None:
+    """Security headers on every page; refusals of pages are pages, those of the API problem details."""
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; manifest-src 'self'; worker-src 'self'"
+    )
+
+    @app.after_request
+    def guard(response: Response) -> Response:
+        if response.mimetype == "text/html":
+            response.headers.setdefault("Content-Security-Policy", policy)
+            response.headers.setdefault(
+                "Permissions-Policy",
+                "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self)",
+            )
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        return response
+
+    def refuse(problem: errors.Problem) -> Response:
+        if request.path.startswith(calls.PREFIX):
+            return calls.refusal(problem)
+        return show("error.html", problem.status, title=problem.title, detail=problem.detail, action="/")
+
+    app.register_error_handler(errors.Problem, refuse)
+    app.register_error_handler(HTTPException, lambda error: refuse(calls.http_problem(error)))

@@ -1,0 +1,364 @@
+"""Recordings as people see them: asked for, claimed, followed, finished, deleted.
+
+`requested → starting → recording ⇄ paused → stopping → processing → ready`, or `failed` with a reason. Each step is one
+conditional update, so that two who try at once do it once. Everyone in the room sees it through their mailbox.
+"""
+
+import logging
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from signaling import errors, ids, jobs, rooms
+from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment
+from signaling.server import Server, Transaction
+
+log = logging.getLogger(__name__)
+
+RUNNING = ("requested", "starting", "recording", "paused", "stopping")
+CLAIMED = ("starting", "recording", "paused", "stopping")
+# A stopping recording whose recorder does not come back is finished with what was uploaded.
+GIVE_UP_MS = 60_000
+NO_RECORDER = "No recorder is there yet: it starts as soon as one is."
+
+
+def find(connection: Connection, recording: str) -> Row[Any]:
+    """The recording's row. Raises no_such_recording."""
+    row = connection.execute(select(Recording.__table__).where(Recording.id == recording)).first()
+    if row is None:
+        raise errors.no_such_recording()
+    return row
+
+
+def active(connection: Connection, room: str) -> Row[Any] | None:
+    """The recording that runs in this room, if any."""
+    running = select(Recording.__table__).where(Recording.room_id == room, Recording.state.in_(RUNNING))
+    return connection.execute(running.order_by(Recording.requested_at_ms.desc())).first()
+
+
+def brief(row: Any) -> dict[str, Any]:
+    """What everyone in the room sees."""
+    return {
+        "id": row.id, "state": row.state, "wanted": row.wanted, "by": row.requested_by,
+        "started_at_ms": row.started_at_ms, "reason": row.reason,
+    }  # fmt: skip
+
+
+def _tell(tx: Transaction, recording: str, **more: Any) -> dict[str, Any]:
+    row = find(tx.connection, recording)
+    here = [participant["id"] for participant in rooms.present(tx.connection, row.room_id)]
+    tx.notify(here, "recording", {"recording": brief(row)} | more)
+    return brief(row)
+
+
+def _change(tx: Transaction, recording: str, from_states: tuple[str, ...], **values: Any) -> bool:
+    """One conditional update; False when the recording was not in one of these states."""
+    change = update(Recording).where(Recording.id == recording, Recording.state.in_(from_states)).values(**values)
+    return tx.connection.execute(change).rowcount == 1
+
+
+def note(tx: Transaction, recording: str, kind: str, actor: str, body: dict[str, Any] | None = None) -> None:
+    """Write down who did what."""
+    tx.connection.execute(
+        insert(Event).values(
+            id=ids.short_id("e"), recording_id=recording, kind=kind, actor=actor, body=body or {}, at_ms=tx.now_ms
+        )
+    )
+
+
+def recorders(connection: Connection) -> list[str]:
+    """Recorders that wait for work, the one that has waited longest first."""
+    waiting = select(Participant.id).where(
+        Participant.kind == "recorder", Participant.room_id.is_(None), Participant.left_at_ms.is_(None)
+    )
+    return [row[0] for row in connection.execute(waiting.order_by(Participant.joined_at_ms))]
+
+
+# -- the host --------------------------------------------------------------------------------------------------------------
+
+
+def start(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]:
+    """Ask for a recording and invite the recorders. Raises already_recording."""
+    rooms.lock(tx, room)
+    if active(tx.connection, room) is not None:
+        raise errors.already_recording()
+    recording = ids.short_id("r")
+    waiting = recorders(tx.connection)
+    tx.connection.execute(
+        insert(Recording).values(
+            id=recording, room_id=room, state="requested", wanted="recording", reason=None if waiting else NO_RECORDER, requested_by=by,
+            recorder_id=None, lease_until_ms=None, live={}, requested_at_ms=tx.now_ms, started_at_ms=None, ended_at_ms=None, duration_ms=None,
+        )
+    )  # fmt: skip
+    note(tx, recording, "requested", by)
+    tx.notify(waiting, "invite", {"recording": recording, "room": room})
+    server.unsettled = True
+    return _tell(tx, recording)
+
+
+def stop(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]:
+    """Raises not_recording. One that no recorder has claimed yet ends at once."""
+    row = _running(tx, room)
+    note(tx, row.id, "stopped", by)
+    server.unsettled = True
+    reason = "It was stopped before a recorder had started."
+    if not _change(tx, row.id, ("requested",), state="failed", wanted="stopped", reason=reason, ended_at_ms=tx.now_ms):
+        _change(tx, row.id, CLAIMED, state="stopping", wanted="stopped")
+    return _tell(tx, row.id)
+
+
+def pause(tx: Transaction, room: str, by: str, paused: bool) -> dict[str, Any]:
+    """Ask the recorder to pause or go on; the state follows when it has. Raises not_recording."""
+    row = _running(tx, room)
+    if not _change(tx, row.id, ("requested", "starting", "recording", "paused"), wanted="paused" if paused else "recording"):
+        raise errors.not_recording("The recording is being stopped.")
+    note(tx, row.id, "paused" if paused else "resumed", by)
+    return _tell(tx, row.id)
+
+
+def mark(tx: Transaction, room: str, by: str, label: str) -> dict[str, Any]:
+    """Remember this moment: it becomes a chapter. Raises not_recording."""
+    row = _running(tx, room)
+    if row.state not in ("recording", "paused"):
+        raise errors.not_recording("There is nothing to mark yet: the recording has not begun.")
+    note(tx, row.id, "mark", by, {"label": label})
+    return _tell(tx, row.id, mark={"label": label, "by": by, "at_ms": tx.now_ms})
+
+
+def _running(tx: Transaction, room: str) -> Row[Any]:
+    rooms.lock(tx, room)
+    row = active(tx.connection, room)
+    if row is None:
+        raise errors.not_recording()
+    return row
+
+
+# -- the recorder ------------------------------------------------------------------------------------------------------------
+
+
+def work_for(tx: Transaction, recorder: str) -> None:
+    """Tell a recorder that has just come of everything that waits."""
+    unclaimed = select(Recording.id, Recording.room_id).where(
+        (Recording.state == "requested") | (Recording.state.in_(CLAIMED) & (Recording.lease_until_ms < tx.now_ms))
+    )
+    for recording, room in tx.connection.execute(unclaimed).all():
+        tx.notify([recorder], "invite", {"recording": recording, "room": room})
+
+
+def claim(server: Server, tx: Transaction, recording: str, recorder: str) -> dict[str, Any]:
+    """Take a recording that waits, or whose recorder fell silent; a new segment begins. Raises already_claimed."""
+    lease_until = tx.now_ms + server.settings.lease_s * 1000
+    row = find(tx.connection, recording)
+    title = rooms.lock(tx, row.room_id)
+    free = (Recording.state == "requested") | (Recording.state.in_(CLAIMED) & (Recording.lease_until_ms < tx.now_ms))
+    claimed = tx.connection.execute(
+        update(Recording)
+        .where(Recording.id == recording, free)
+        .values(recorder_id=recorder, lease_until_ms=lease_until, reason=None)
+    )
+    if claimed.rowcount == 0:
+        raise errors.already_claimed()
+    _change(tx, recording, ("requested", "recording", "paused"), state="starting")
+    segment = ids.short_id("s")
+    tx.connection.execute(
+        insert(Segment).values(
+            id=segment, recording_id=recording, recorder_id=recorder, started_at_ms=tx.now_ms, ended_at_ms=None
+        )
+    )
+    note(tx, recording, "claimed", recorder, {"segment": segment})
+    _tell(tx, recording)
+    return {
+        "recording": recording,
+        "room": row.room_id,
+        "title": title,
+        "segment": segment,
+        "lease_s": server.settings.lease_s,
+    }
+
+
+def _holds(tx: Transaction, recording: str, segment: str) -> Row[Any]:
+    """The row, if this segment's recorder still holds the recording. Raises no_such_recording, lease_lost."""
+    row = find(tx.connection, recording)
+    newest = (
+        select(Segment.id).where(Segment.recording_id == recording).order_by(Segment.started_at_ms.desc(), Segment.id).limit(1)
+    )
+    if tx.connection.execute(newest).scalar() != segment:
+        raise errors.lease_lost()
+    return row
+
+
+def report(
+    server: Server, tx: Transaction, recording: str, segment: str, state: str, tracks: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The recorder's heartbeat: renews the lease, says how each track does. Raises lease_lost.
+
+    state: starting, recording, paused as the recorder sees it. Returns what is wanted of it.
+    """
+    row = _holds(tx, recording, segment)
+    if row.state not in CLAIMED:
+        raise errors.lease_lost()
+    server.unsettled = True
+    values: dict[str, Any] = {
+        "lease_until_ms": tx.now_ms + server.settings.lease_s * 1000,
+        "live": {"tracks": tracks, "at_ms": tx.now_ms},
+    }
+    moved = row.state != "stopping" and state != row.state
+    if moved:
+        values["state"] = state
+        if state == "recording" and row.started_at_ms is None:
+            values["started_at_ms"] = tx.now_ms
+    _change(tx, recording, (row.state,), **values)
+    if moved:
+        _tell(tx, recording)
+    return {"wanted": row.wanted, "lease_s": server.settings.lease_s}
+
+
+def end(server: Server, tx: Transaction, recording: str, segment: str, reason: str, duration_ms: int) -> dict[str, Any]:
+    """The recorder is done and its files are here: on to the pipeline. Raises lease_lost; repeated, it changes nothing."""
+    row = _holds(tx, recording, segment)
+    tx.connection.execute(
+        update(Segment).where(Segment.id == segment, Segment.ended_at_ms.is_(None)).values(ended_at_ms=tx.now_ms)
+    )
+    if row.state not in CLAIMED:
+        return {"next": jobs.due(tx.connection, recording)}
+    return {"next": _finish(server, tx, recording, reason, duration_ms)}
+
+
+def _finish(server: Server, tx: Transaction, recording: str, reason: str, duration_ms: int | None) -> list[str]:
+    server.unsettled = True
+    values: dict[str, Any] = {
+        "wanted": "stopped",
+        "lease_until_ms": None,
+        "live": {},
+        "ended_at_ms": tx.now_ms,
+        "duration_ms": duration_ms,
+    }
+    has_tracks = select(Artifact.id).where(Artifact.recording_id == recording, Artifact.kind == "track").limit(1)
+    if tx.connection.execute(has_tracks).first() is None:
+        nothing = "Nothing was recorded: nobody sent sound or picture while it ran."
+        _change(tx, recording, CLAIMED, state="failed", reason=nothing, **values)
+        _tell(tx, recording)
+        return []
+    _change(tx, recording, CLAIMED, state="processing", reason=None if reason == "stopped" else reason, **values)
+    note(tx, recording, "ended", "recorder", {"reason": reason})
+    steps = jobs.create(tx, recording, server.settings.job_lease_s)
+    _tell(tx, recording)
+    return steps
+
+
+def publish(server: Server, tx: Transaction, recording: str, file: dict[str, Any]) -> dict[str, Any]:
+    """A finished upload becomes an artifact, replacing one of the same name. Raises storage.NotTheSame.
+
+    file: name, kind, media_type, bytes, sha256, meta.
+    """
+    find(tx.connection, recording)
+    artifact = ids.short_id("a")
+    key = f"{recording}/{artifact}"
+    server.storage.publish(recording, file["name"], key, file["bytes"], file["sha256"])
+    same = (Artifact.recording_id == recording, Artifact.name == file["name"])
+    older = [row[0] for row in tx.connection.execute(select(Artifact.path).where(*same))]
+    tx.connection.execute(delete(Artifact).where(*same))
+    tx.connection.execute(insert(Artifact).values(id=artifact, recording_id=recording, path=key, created_at_ms=tx.now_ms, **file))
+    tx.after_commit += [lambda path=path: server.storage.delete(path) for path in older]  # type: ignore[misc]
+    return {"id": artifact} | file
+
+
+# -- jobs ----------------------------------------------------------------------------------------------------------------------
+
+
+def advance(server: Server, tx: Transaction, recording: str, step: str, attempt: int, news: dict[str, Any]) -> list[str]:
+    """What a worker says of its step; returns the steps to enqueue now. Raises lease_lost. The last step done makes it ready."""
+    server.unsettled = True
+    return _follow(tx, recording, jobs.advance(tx, recording, step, attempt, news, server.settings.job_lease_s))
+
+
+def _follow(tx: Transaction, recording: str, outcome: jobs.Outcome) -> list[str]:
+    if outcome.failed:
+        _change(tx, recording, ("processing",), state="failed", reason=outcome.failed)
+        _tell(tx, recording)
+    elif outcome.finished:
+        _change(tx, recording, ("processing",), state="ready")
+        _tell(tx, recording)
+    return outcome.next
+
+
+def sweep(server: Server) -> None:
+    """Chore: invite again where a lease has lapsed, finish what nobody will stop, tell again of steps nobody works on.
+
+    Any number of processes may do this at once: every change is conditional, and an invitation too many is refused a claim.
+    """
+    if not server.unsettled:
+        return
+    server.unsettled = False
+    with server.transaction() as tx:
+        waiting = recorders(tx.connection)
+        for row in tx.connection.execute(select(Recording.__table__).where(Recording.state.in_((*RUNNING, "processing")))).all():
+            server.unsettled = True
+            if row.state == "processing":
+                for step in _follow(tx, row.id, jobs.lapsed(tx, row.id, server.settings.job_lease_s)):
+                    tx.notify(waiting[:1], "process", {"recording": row.id, "step": step})
+            elif row.state == "requested" or (row.lease_until_ms or 0) < tx.now_ms:
+                _seek_recorder(server, tx, row, waiting)
+
+
+def _seek_recorder(server: Server, tx: Transaction, row: Row[Any], waiting: list[str]) -> None:
+    if row.state == "stopping" and (row.lease_until_ms or 0) < tx.now_ms - GIVE_UP_MS:
+        _finish(server, tx, row.id, "The recorder did not come back; this is what it had sent.", None)
+        return
+    tx.notify(waiting, "invite", {"recording": row.id, "room": row.room_id})
+
+
+# -- the library ---------------------------------------------------------------------------------------------------------------
+
+
+def describe(connection: Connection, row: Row[Any], title: str) -> dict[str, Any]:
+    """Everything the recordings page shows of one recording, links apart."""
+    files = connection.execute(
+        select(Artifact.__table__).where(Artifact.recording_id == row.id).order_by(Artifact.created_at_ms, Artifact.id)
+    )
+    artifacts = [
+        {
+            "id": a.id,
+            "kind": a.kind,
+            "name": a.name,
+            "media_type": a.media_type,
+            "bytes": a.bytes,
+            "sha256": a.sha256,
+            "meta": a.meta,
+        }
+        for a in files
+    ]
+    shown = jobs.describe(connection, row.id)
+    return brief(row) | {
+        "title": title, "requested_at_ms": row.requested_at_ms, "ended_at_ms": row.ended_at_ms, "duration_ms": row.duration_ms,
+        "live": row.live, "artifacts": artifacts,
+    } | shown  # fmt: skip
+
+
+def of_room(connection: Connection, room: str) -> list[dict[str, Any]]:
+    """All recordings of a room, newest first."""
+    title = connection.execute(select(Room.title).where(Room.id == room)).scalar() or ""
+    rows = connection.execute(
+        select(Recording.__table__).where(Recording.room_id == room).order_by(Recording.requested_at_ms.desc(), Recording.id)
+    ).all()
+    return [describe(connection, row, title) for row in rows]
+
+
+def remove(server: Server, tx: Transaction, recording: str, by: str) -> None:
+    """Delete files and rows. Raises no_such_recording, or not_recording's opposite while it still runs."""
+    row = find(tx.connection, recording)
+    if row.state in RUNNING:
+        raise errors.Problem(409, "still-recording", "Still recording", "Stop the recording before you delete it.")
+    for table in (Job, Artifact, Segment):
+        tx.connection.execute(delete(table).where(table.recording_id == recording))
+    tx.connection.execute(delete(Recording).where(Recording.id == recording))
+    note(tx, recording, "deleted", by)
+    tx.after_commit.append(lambda: server.storage.delete_recording(recording))
+
+
+def artifact(connection: Connection, artifact_id: str) -> Row[Any]:
+    """Raises 404."""
+    row = connection.execute(select(Artifact.__table__).where(Artifact.id == artifact_id)).first()
+    if row is None:
+        raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.")
+    return row

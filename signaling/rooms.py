@@ -1,0 +1,143 @@
+"""Rooms: make one, enter, leave, who is here; and forget who went silent."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from signaling import errors, ids, mailbox
+from signaling.models import Message, Participant, Room
+from signaling.server import Server, Transaction
+
+
+def make(tx: Transaction, title: str) -> tuple[str, str]:
+    """A new room. Returns (room id, host key); the key is known to nobody afterwards."""
+    room, host_key = ids.room_id(), ids.token("hk")
+    tx.connection.execute(
+        insert(Room).values(
+            id=room,
+            title=title,
+            host_key_hash=ids.digest(host_key),
+            settings={},
+            created_at_ms=tx.now_ms,
+            closed_at_ms=None,
+        )
+    )
+    return room, host_key
+
+
+def title_of(connection: Connection, room: str) -> str:
+    """Raises no_such_room, room_closed."""
+    row = connection.execute(select(Room.title, Room.closed_at_ms).where(Room.id == room)).first()
+    return _open_title(row)
+
+
+def title_even_if_closed(connection: Connection, room: str) -> str:
+    """Raises no_such_room."""
+    title = connection.execute(select(Room.title).where(Room.id == room)).scalar()
+    if title is None:
+        raise errors.no_such_room()
+    return str(title)
+
+
+def _open_title(row: Any) -> str:
+    if row is None:
+        raise errors.no_such_room()
+    if row[1] is not None:
+        raise errors.room_closed()
+    return str(row[0])
+
+
+def lock(tx: Transaction, room: str) -> str:
+    """Everything that changes who is in a room, or its recording, begins here: one at a time. Returns the title.
+
+    The people in it are locked too, in id order, before anything of theirs is changed. Raises no_such_room, room_closed.
+    """
+    row = tx.connection.execute(select(Room.title, Room.closed_at_ms).where(Room.id == room).with_for_update()).first()
+    title = _open_title(row)
+    mailbox.lock(tx.connection, (), (room,))
+    return title
+
+
+def present(connection: Connection, room: str) -> list[dict[str, Any]]:
+    """Who is here, as the protocol shows them, in order of joining."""
+    columns = (Participant.id, Participant.name, Participant.kind, Participant.role, Participant.joined_at_ms)
+    rows = connection.execute(
+        select(*columns)
+        .where(Participant.room_id == room, Participant.left_at_ms.is_(None))
+        .order_by(Participant.joined_at_ms, Participant.id)
+    )
+    return [dict(zip(("id", "name", "kind", "role", "joined_at_ms"), row, strict=True)) for row in rows]
+
+
+def people_in(connection: Connection, room: str) -> int:
+    """How many persons are here; a recorder takes no place."""
+    here = (Participant.room_id == room, Participant.left_at_ms.is_(None), Participant.kind == "person")
+    return connection.execute(select(func.count()).select_from(Participant).where(*here)).scalar_one()
+
+
+def enter(server: Server, tx: Transaction, room: str, name: str, kind: str, role: str) -> dict[str, Any]:
+    """A new participant: in the roster, with a mailbox, and `joined` told to all others. Raises room_full.
+
+    Returns participant, token, the room, the others.
+    """
+    title = lock(tx, room)
+    limit = server.settings.max_participants
+    if kind == "person" and people_in(tx.connection, room) >= limit:
+        raise errors.room_full(limit)
+    others = present(tx.connection, room)
+    participant, token = add(server, tx, room, name, kind, role)
+    tx.notify([other["id"] for other in others], "joined", {"participant": participant})
+    return {"participant": participant, "token": token, "room": {"room": room, "title": title}, "participants": others}
+
+
+def add(server: Server, tx: Transaction, room: str | None, name: str, kind: str, role: str) -> tuple[dict[str, Any], str]:
+    """The row of a new participant, watched over by this process until it polls elsewhere. Returns (participant, token)."""
+    participant, token = ids.short_id("p"), ids.token("pt")
+    tx.connection.execute(
+        insert(Participant).values(
+            id=participant, room_id=room, kind=kind, name=name, role=role, token_hash=ids.digest(token),
+            sent_n=0, mailbox_n=0, acknowledged_n=0, worker=server.worker, joined_at_ms=tx.now_ms, left_at_ms=None,
+        )
+    )  # fmt: skip
+    tx.after_commit.append(lambda: server.mailboxes.watch([participant]))
+    return {"id": participant, "name": name, "kind": kind, "role": role, "joined_at_ms": tx.now_ms}, token
+
+
+def leave(server: Server, tx: Transaction, participant: str, reason: str, only_of: str | None = None) -> bool:
+    """Close a mailbox and tell the others. False when it was gone already, or (only_of) another process watches over it now.
+
+    reason: left, vanished, removed, closed.
+    """
+    room = tx.connection.execute(select(Participant.room_id).where(Participant.id == participant)).scalar()
+    if room is not None:
+        tx.connection.execute(select(Room.id).where(Room.id == room).with_for_update())
+    rows = mailbox.lock(tx.connection, (participant,), (room,) if room else ())
+    row = rows.get(participant)
+    if row is None or row.gone or (only_of is not None and row.worker != only_of):
+        tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
+        return False
+    tx.connection.execute(update(Participant).where(Participant.id == participant).values(left_at_ms=tx.now_ms))
+    tx.connection.execute(delete(Message).where(Message.recipient_id == participant))
+    others = [other.id for other in rows.values() if other.id != participant and not other.gone]
+    tx.notify(others, "left", {"participant": participant, "reason": reason})
+    tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
+    if row.worker and row.worker != server.worker:
+        server.wakeup.announce(tx.connection, row.worker, [participant])
+        tx.after_commit.append(lambda: server.wakeup.wake(row.worker, [participant]))
+    return True
+
+
+def close(tx: Transaction, room: str) -> None:
+    """End the call for all: the room answers 410 from now on."""
+    lock(tx, room)
+    here = [participant["id"] for participant in present(tx.connection, room)]
+    for participant in here:
+        tx.notify([participant], "left", {"participant": participant, "reason": "closed"})
+    tx.connection.execute(update(Room).where(Room.id == room).values(closed_at_ms=tx.now_ms))
+
+
+def sweep_vanished(server: Server) -> None:
+    """Chore: who watches a participant decides that it is gone; the row's `worker` makes that once, whatever is running."""
+    for participant in server.mailboxes.absent_longer_than(server.settings.grace_s):
+        with server.transaction() as tx:
+            leave(server, tx, participant, "vanished", only_of=server.worker)

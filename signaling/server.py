@@ -1,0 +1,197 @@
+"""One web process: its settings, its database, its mailboxes, its wake-ups, wired together; and what it does by itself.
+
+`Transaction` is how everything below the routes writes: rows and messages commit together, and who must be told is told
+afterwards. "Commit first, announce afterwards": a wake-up that leaves before the commit finds nothing.
+"""
+
+import json
+import logging
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, update
+from sqlalchemy.exc import DBAPIError
+
+from signaling import clock, db, errors, mailbox
+from signaling.config import Settings
+from signaling.delivery import Mailboxes
+from signaling.models import Participant
+from signaling.storage import Storage
+from signaling.wakeup import Wakeup, make_wakeup
+
+log = logging.getLogger(__name__)
+TICK_S = 0.1
+
+
+class Transaction:
+    """An open transaction. What it posts is delivered after it has committed; what it does not commit never was."""
+
+    def __init__(self, server: "Server", connection: Connection) -> None:
+        self._server, self.connection = server, connection
+        self.now_ms = clock.now_ms()
+        self.deliveries: list[mailbox.Delivery] = []
+        self.after_commit: list[Callable[[], None]] = []
+
+    def post(self, postings: Sequence[mailbox.Posting]) -> list[int | errors.Problem]:
+        """Messages of participants; acknowledgements noted since the last transaction ride along."""
+        return self._write(postings, ()).outcomes
+
+    def notify(self, to: Iterable[str], kind: str, body: dict[str, Any]) -> None:
+        """A message from the server to each of these participants."""
+        recipients = tuple(sorted(to))
+        if recipients:
+            self._write((), (mailbox.Notice(recipients, kind, json.dumps(body, separators=(",", ":"))),))
+
+    def _write(self, postings: Sequence[mailbox.Posting], notices: Sequence[mailbox.Notice]) -> mailbox.Plan:
+        plan = mailbox.commit(self.connection, postings, notices, {}, self._server.settings.max_mailbox, self.now_ms)
+        self.deliveries += plan.deliveries
+        return plan
+
+    def told_elsewhere(self) -> dict[str, list[str]]:
+        """worker → participants: whose polls are held by other processes."""
+        others: dict[str, set[str]] = defaultdict(set)
+        for delivery in self.deliveries:
+            if delivery.worker and delivery.worker != self._server.worker:
+                others[delivery.worker].add(delivery.recipient)
+        return {worker: sorted(ids) for worker, ids in others.items()}
+
+
+@dataclass
+class Server:
+    """Everything one web process holds."""
+
+    settings: Settings
+    engine: Engine
+    storage: Storage
+    worker: str
+    wakeup: Wakeup
+    mailboxes: Mailboxes
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._chores: list[tuple[Callable[[Server], None], float]] = []
+        # Whether a recording may need something: looked at by the sweeps, so that they cost nothing while nothing is recorded.
+        self.unsettled = True
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Write; then tell. Raises database_away (503) when the database cannot be reached: nothing was changed."""
+        acknowledged = self.mailboxes.take_acknowledged()
+        try:
+            with db.writing(self.engine) as connection:
+                tx = Transaction(self, connection)
+                mailbox.acknowledge(connection, acknowledged)
+                yield tx
+                elsewhere = tx.told_elsewhere()
+                for worker, ids in elsewhere.items():
+                    self.wakeup.announce(connection, worker, ids)
+        except BaseException as error:
+            self.mailboxes.return_acknowledged(acknowledged)
+            if isinstance(error, DBAPIError):
+                log.warning("database error: %s", error.orig)
+                raise errors.database_away() from error
+            raise
+        self.mailboxes.committed(tx.deliveries)
+        for worker, ids in elsewhere.items():
+            self.wakeup.wake(worker, ids)
+        for call in tx.after_commit:
+            call()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Look. Raises database_away."""
+        try:
+            with db.reading(self.engine) as connection:
+                yield connection
+        except DBAPIError as error:
+            log.warning("database error: %s", error.orig)
+            raise errors.database_away() from error
+
+    def every(self, seconds: float, chore: Callable[["Server"], None]) -> None:
+        """Add something this process does by itself."""
+        self._chores.append((chore, seconds))
+
+    def start(self) -> None:
+        """Begin to listen to other processes and to keep house. Once, after the process has forked."""
+        self.wakeup.listen(self.mailboxes.woken)
+        self._thread = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._thread.start()
+
+    def _keep_house(self) -> None:
+        due = {chore: clock.monotonic_s() + seconds for chore, seconds in self._chores}
+        while not self._stop.wait(TICK_S):
+            for chore, seconds in self._chores:
+                if clock.monotonic_s() >= due[chore]:
+                    due[chore] = clock.monotonic_s() + seconds
+                    self._do(chore)
+
+    def _do(self, chore: Callable[["Server"], None]) -> None:
+        try:
+            chore(self)
+        except errors.Problem as problem:
+            log.warning("%s: %s", chore.__name__, problem)
+        except Exception:
+            log.exception("%s failed", chore.__name__)
+
+    def stop(self) -> None:
+        """Answer every parked poll with `reconnect` and fall silent."""
+        self.mailboxes.shut()
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=3)
+        self.flush_acknowledged()
+        self.wakeup.close()
+        self.engine.dispose()
+
+    def flush_acknowledged(self) -> None:
+        """Write acknowledgements that found no transaction to ride along in."""
+        acknowledged = self.mailboxes.take_acknowledged()
+        if not acknowledged:
+            return
+        try:
+            with db.writing(self.engine) as connection:
+                mailbox.acknowledge(connection, acknowledged)
+        except DBAPIError:
+            self.mailboxes.return_acknowledged(acknowledged)
+
+
+def make_server(settings: Settings) -> Server:
+    """The server of this process. Raises db.SchemaOutOfDate."""
+    engine = db.make_engine(settings)
+    db.check_schema(engine)
+    worker = uuid.uuid4().hex[:16]
+    server: Server
+
+    def opened(participant: str) -> tuple[int, int]:
+        with server.transaction() as tx:
+            row = mailbox.lock(tx.connection, [participant]).get(participant)
+            if row is None or row.gone:
+                raise errors.participant_gone()
+            if row.worker != worker:
+                tx.connection.execute(update(Participant).where(Participant.id == participant).values(worker=worker))
+                tx.after_commit.append(lambda: server.wakeup.wake(row.worker, [participant]))
+        return row.mailbox_n, row.acknowledged_n
+
+    def look(participants: list[str]) -> dict[str, int | errors.Problem]:
+        with server.reading() as connection:
+            found = mailbox.look(connection, participants)
+        return {
+            row.id: errors.participant_gone() if row.gone else row.mailbox_n if row.worker == worker else errors.replaced()
+            for row in found.values()
+        }
+
+    def read(participant: str, after: int) -> list[tuple[int, str, str, str]]:
+        with server.reading() as connection:
+            return mailbox.waiting(connection, participant, after)
+
+    mailboxes = Mailboxes(opened, look, read, settings.wait_s, clock.monotonic_s)
+    wakeup = make_wakeup(engine, settings.data_dir, worker)
+    server = Server(settings, engine, Storage(settings.data_dir / "files"), worker, wakeup, mailboxes)
+    server.every(1.0, Server.flush_acknowledged)
+    return server
