@@ -96,6 +96,10 @@ def leave() -> Any:
 def send() -> Any:
     caller = participant()
     posting = read_posting(caller, request.get_data(cache=False), server().settings.max_message_bytes)
+    exchange = request.environ.get("letterbox.exchange")
+    if exchange is not None:
+        exchange.queue(posting)
+        return calls.later
     with server().transaction() as tx:
         outcome = tx.post([posting])[0]
     if isinstance(outcome, errors.Problem):
@@ -145,9 +149,10 @@ def poll() -> Any:
     settings = server().settings
     after, wait_s = calls.whole("after", 0, 2**53), calls.whole("wait_s", settings.wait_s, 3600)
     nonce = request.args.get("nonce", "")[:64]
-    parked = request.environ.get("letterbox.park")
-    if parked is not None:
-        return parked(server().mailboxes, caller.id, after, wait_s, nonce)
+    exchange = request.environ.get("letterbox.exchange")
+    if exchange is not None:
+        found = exchange.park(server().mailboxes, caller.id, after, wait_s, nonce)
+        return calls.later if found is None else Response(found, content_type="application/json")
     waiter = ThreadWaiter(nonce)
     found = server().mailboxes.poll(caller.id, after, wait_s, waiter)
     return Response(found if found is not None else waiter.wait(), content_type="application/json")

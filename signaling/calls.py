@@ -19,6 +19,10 @@ View = Callable[..., Any]
 
 described: list[dict[str, Any]] = []
 
+# A view of a hot call whose answer follows later returns this; our own worker knows it (`worker.py`).
+LATER = "102 Later"
+later = Response(status=LATER)
+
 
 def server() -> Server:
     """The server this request belongs to."""
@@ -135,7 +139,7 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def no_store(response: Response) -> Response:
-        if request.path.startswith(PREFIX):
+        if response is not later and request.path.startswith(PREFIX):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -81,6 +81,8 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def guard(response: Response) -> Response:
+        if response is calls.later:
+            return response
         if response.mimetype == "text/html":
             response.headers.setdefault("Content-Security-Policy", policy)
             response.headers.setdefault(
