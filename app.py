@@ -13,13 +13,14 @@ import supervisor
 from signaling import auth, calls, db, pages, presence, recordings, rooms
 from signaling.api import api
 from signaling.config import BadSetting, Settings
+from signaling.lean import LeanFlask
 from signaling.server import Server, make_server
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """A web application of one process, listening and keeping house from now on; `stop(app)` ends it."""
     settings = settings or Settings.from_environ(os.environ)
-    app = Flask(__name__)
+    app = LeanFlask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     server = make_server(settings)

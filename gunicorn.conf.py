@@ -7,7 +7,8 @@ bind = os.environ.get("LETTERBOX_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("LETTERBOX_WEB_WORKERS", "1"))
 worker_class = os.environ.get("LETTERBOX_WORKER_CLASS", "signaling.worker.ParkingWorker")
 # The stock worker keeps a thread behind each parked poll; ours needs threads for everything but polls.
-threads = int(os.environ.get("LETTERBOX_THREADS", "200" if worker_class == "gthread" or os.environ.get("LETTERBOX_TLS_CERT") else "16"))
+parks = worker_class.endswith("ParkingWorker") and not os.environ.get("LETTERBOX_TLS_CERT")
+threads = int(os.environ.get("LETTERBOX_THREADS", "16" if parks else "200"))
 worker_connections = 12_000
 # A poller pauses between polls: closing its connection after 2 s, as by default, costs it a new one each time.
 keepalive = 75

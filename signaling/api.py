@@ -95,8 +95,9 @@ def leave() -> Any:
 @call(api, "POST", "/messages", "Send messages: all of them or none", "participant", schemas.Messages)
 def send() -> Any:
     caller = participant()
-    posting = read_posting(caller, request.get_data(cache=False), server().settings.max_message_bytes)
     exchange = request.environ.get("letterbox.exchange")
+    data = request.get_data(cache=False) if exchange is None else exchange.body
+    posting = read_posting(caller, data, server().settings.max_message_bytes)
     if exchange is not None:
         exchange.queue(posting)
         return calls.later
@@ -147,8 +148,7 @@ class ThreadWaiter:
 def poll() -> Any:
     caller = participant()
     settings = server().settings
-    after, wait_s = calls.whole("after", 0, 2**53), calls.whole("wait_s", settings.wait_s, 3600)
-    nonce = request.args.get("nonce", "")[:64]
+    after, wait_s, nonce = calls.poll_arguments(settings.wait_s)
     exchange = request.environ.get("letterbox.exchange")
     if exchange is not None:
         found = exchange.park(server().mailboxes, caller.id, after, wait_s, nonce)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from signaling import auth, errors
+from signaling.lean import Later
 from signaling.server import Server
 
 PREFIX = "/api/v1"
@@ -19,9 +20,7 @@ View = Callable[..., Any]
 
 described: list[dict[str, Any]] = []
 
-# A view of a hot call whose answer follows later returns this; our own worker knows it (`worker.py`).
-LATER = "102 Later"
-later = Response(status=LATER)
+later = Later()
 
 
 def server() -> Server:
@@ -53,7 +52,10 @@ def recorder() -> None:
 
 
 def host_of(room: str) -> str:
-    """The name of the host who is calling: by the room's host key, or as a participant with that role. Raises bad_token, not_yours."""
+    """The name of the host who is calling: by the room's host key, or as a participant with that role.
+
+    Raises bad_token, not_yours.
+    """
     key = bearer()
     if key.startswith("hk_"):
         with server().reading() as connection:
@@ -80,6 +82,17 @@ def parse(shape: type[Shape], data: bytes) -> Shape:
 
 def _problem(item: Any) -> dict[str, str]:
     return {"field": ".".join(str(part) for part in item["loc"]) or "body", "problem": str(item["msg"])}
+
+
+_POLL = re.compile(r"after=(\d{1,15})&wait_s=(\d{1,3})&nonce=([\w-]{0,64})", re.ASCII)
+
+
+def poll_arguments(default_wait_s: int) -> tuple[int, int, str]:
+    """after, wait_s, nonce of a poll. Raises malformed. The usual form is read at once, any other the usual way."""
+    usual = _POLL.fullmatch(request.environ.get("QUERY_STRING", ""))
+    if usual is not None:
+        return int(usual[1]), int(usual[2]), usual[3]
+    return whole("after", 0, 2**53), whole("wait_s", default_wait_s, 3600), request.args.get("nonce", "")[:64]
 
 
 def whole(name: str, default: int, most: int) -> int:

@@ -76,7 +76,8 @@ def install(app: Flask) -> None:
     """Security headers on every page; refusals of pages are pages, those of the API problem details."""
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; manifest-src 'self'; worker-src 'self'"
+        "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; manifest-src 'self'; "
+        "worker-src 'self'"
     )
 
     @app.after_request

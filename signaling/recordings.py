@@ -86,8 +86,9 @@ def start(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]
     waiting = recorders(tx.connection)
     tx.connection.execute(
         insert(Recording).values(
-            id=recording, room_id=room, state="requested", wanted="recording", reason=None if waiting else NO_RECORDER, requested_by=by,
-            recorder_id=None, lease_until_ms=None, live={}, requested_at_ms=tx.now_ms, started_at_ms=None, ended_at_ms=None, duration_ms=None,
+            id=recording, room_id=room, state="requested", wanted="recording", reason=None if waiting else NO_RECORDER,
+            requested_by=by, recorder_id=None, lease_until_ms=None, live={},
+            requested_at_ms=tx.now_ms, started_at_ms=None, ended_at_ms=None, duration_ms=None,
         )
     )  # fmt: skip
     note(tx, recording, "requested", by)

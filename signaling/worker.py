@@ -24,9 +24,10 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http import wsgi
-from gunicorn.workers.gthread import ThreadWorker, TConn
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from signaling import calls, errors
+from signaling.lean import Later
 
 if TYPE_CHECKING:
     from signaling.delivery import Mailboxes
@@ -40,9 +41,11 @@ REQUEST_S = 20.0
 SWEEP_S = 2.0
 RECEIVE_BYTES = 65_536
 
-# Only the plainest form of the two hot calls is read here; whatever else a head may be is gunicorn's to read. RFC 9112 sections 3, 5.
+# Only the plainest form of the two hot calls is read here; whatever else a head may be is gunicorn's to read
+# (RFC 9112 sections 3 and 5).
 HOT_HEAD = re.compile(
-    rb"(?:GET (/api/v1/mailbox)(?:\?([\w=&.~%-]*))?|POST (/api/v1/messages)) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+:[\t -~]*\r\n)+)\r\n",
+    rb"(?:GET (/api/v1/mailbox)(?:\?([\w=&.~%-]*))?|POST (/api/v1/messages)) HTTP/1\.1\r\n"
+    rb"((?:[A-Za-z0-9-]+:[\t -~]*\r\n)+)\r\n",
     re.ASCII,
 )
 HEADER = re.compile(rb"([A-Za-z0-9-]+):[\t ]*([\t -~]*?)[\t ]*\r\n")
@@ -124,7 +127,10 @@ def environ_key(name: bytes) -> str:
 
 
 REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "
+OK_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+    b"X-Content-Type-Options: nosniff\r\nContent-Length: "
+)
 
 
 def written(status: str, headers: Iterable[tuple[str, str]], body: bytes, keep_alive: bool) -> bytes:
@@ -143,13 +149,14 @@ def written_ok(body: bytes, keep_alive: bool) -> bytes:
 
 
 class Connection:
-    """One client's socket on the loop, and what it waits for. It is the exchange a hot call's view talks to, and the waiter of its poll.
+    """One client's socket on the loop, and what it waits for: the exchange a hot call's view talks to, the waiter of its poll.
 
     busy: a request is being answered; the next one waits in the buffer. deadline: monotonic seconds, when an idle or slow
     connection is closed; None while an answer is owed.
     """
 
     __slots__ = (
+        "body",
         "buffer",
         "busy",
         "client",
@@ -167,7 +174,7 @@ class Connection:
     def __init__(self, loop: "ParkingWorker", sock: socket, client: Any, server: Any, deadline: float) -> None:
         self.loop, self.sock, self.client, self.server = loop, sock, client, server
         self.buffer = b""
-        self.outgoing = b""
+        self.body = self.outgoing = b""
         self.busy = self.closed = False
         self.keep_alive = True
         self.deadline: float | None = deadline
@@ -360,12 +367,11 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _serve_hot(self, connection: Connection, request: HotRequest) -> None:
         connection.busy, connection.keep_alive, connection.deadline = True, request.keep_alive, None
+        connection.body = request.body
         self.nr += 1
         started: list[Any] = []
         try:
-            chunks = self.wsgi(
-                self._environ(connection, request), lambda status, headers, exc_info=None: started.extend((status, headers))
-            )
+            chunks = self.wsgi(self._environ(connection, request), lambda *status_and_headers: started.extend(status_and_headers))
             body = b"".join(chunks)
             close = getattr(chunks, "close", None)
             if close is not None:
@@ -373,7 +379,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         except Exception:
             self.log.exception("Error handling %s %s", request.method, request.path)
             started, body = ["500 Internal Server Error", []], b""
-        if started[0] == calls.LATER:
+        connection.body = b""
+        if started[0] is Later.line:
             return
         connection.respond(written(started[0], started[1], body, connection.keep_alive and self.alive))
 
