@@ -8,6 +8,7 @@ import sys
 
 import alembic.command
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import supervisor
 from signaling import auth, calls, db, pages, presence, recordings, rooms
@@ -28,6 +29,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     server.every(1.0, rooms.sweep_vanished)
     server.every(2.0, recordings.sweep)
     server.every(5.0, presence.adopt_orphans)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.extensions |= {
         "letterbox": server,
         "letterbox_callers": auth.Callers(),

@@ -1,7 +1,15 @@
 """How gunicorn serves Letterbox. Read by `gunicorn -c gunicorn.conf.py 'app:create_app()'`."""
 
 import os
+import shutil
+import tempfile
 import threading
+
+# Before anything imports prometheus-client: the processes of this node count together.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="letterbox-metrics-")
+
+from prometheus_client import multiprocess
 
 bind = os.environ.get("LETTERBOX_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("LETTERBOX_WEB_WORKERS", "1"))
@@ -30,6 +38,14 @@ def post_worker_init(worker):
 
     stopping = threading.Event()
     threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+
+
+def child_exit(_server, worker):
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(_server):
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def worker_exit(_server, worker):

@@ -23,6 +23,7 @@ api = Blueprint("api", __name__, url_prefix=calls.PREFIX)
 @call(api, "POST", "/rooms", "Make a room", "anyone", schemas.MakeRoom)
 def make_room() -> Any:
     wish = body(schemas.MakeRoom)
+    server().limits.spend("rooms", calls.address())
     with server().transaction() as tx:
         room, host_key = rooms.make(tx, wish.title)
     base = server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
@@ -54,6 +55,8 @@ def enter(room: str) -> Any:
     wish = body(schemas.Enter)
     if wish.kind == "recorder":
         recorder()
+    else:
+        server().limits.spend("joins", calls.address())
     role = _role(room, wish)
     with server().transaction() as tx:
         entered = rooms.enter(server(), tx, room, wish.name, wish.kind, role)
@@ -75,6 +78,7 @@ def _role(room: str, wish: schemas.Enter) -> str:
     with server().reading() as connection:
         rooms.title_of(connection, room)
         if not auth.is_host_key(connection, room, wish.host_key):
+            server().limits.spend("guesses", calls.address())
             raise errors.not_yours("This host key belongs to another room. Join without it, or use the host's own link.")
     return "host"
 
@@ -95,6 +99,7 @@ def leave() -> Any:
 @call(api, "POST", "/messages", "Send messages: all of them or none", "participant", schemas.Messages)
 def send() -> Any:
     caller = participant()
+    server().limits.spend("sends", caller.id)
     exchange = request.environ.get("letterbox.exchange")
     data = request.get_data(cache=False) if exchange is None else exchange.body
     posting = read_posting(caller, data, server().settings.max_message_bytes)

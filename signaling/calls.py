@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from signaling import auth, errors
+from signaling import auth, errors, metrics
 from signaling.lean import Later
 from signaling.server import Server
 
@@ -40,14 +40,24 @@ def bearer() -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def address() -> str:
+    """Where the request comes from, as far as the proxies in front are trusted."""
+    return request.remote_addr or "unknown"
+
+
 def participant() -> auth.Caller:
-    """Who is calling. Raises bad_token."""
-    return callers().find(server(), bearer())
+    """Who is calling. Raises bad_token; too_often for who keeps guessing."""
+    try:
+        return callers().find(server(), bearer())
+    except errors.Problem:
+        server().limits.spend("guesses", address())
+        raise
 
 
 def recorder() -> None:
     """Only the recorder and its workers go on. Raises bad_token."""
     if not auth.is_recorder_key(server(), bearer()):
+        server().limits.spend("guesses", address())
         raise errors.bad_token()
 
 
@@ -129,6 +139,7 @@ def call(
 
 def refusal(problem: errors.Problem) -> Response:
     """RFC 9457: the problem as its answer."""
+    metrics.REFUSALS.labels(problem.code).inc()
     response = Response(json.dumps(problem.as_json()), problem.status, content_type="application/problem+json")
     if problem.retry_after_s is not None:
         response.headers["Retry-After"] = str(problem.retry_after_s)

@@ -50,6 +50,14 @@ class Settings:
     max_body_bytes: int = _setting(1_048_576, int, "one request's body, uploads apart")
     max_piece_bytes: int = _setting(8_388_608, int, "one piece of an upload")
     max_mailbox: int = _setting(1_000, int, "messages waiting in one mailbox")
+    rooms_per_address: str = _setting("30/hour", str, "rooms one address may make; a rate like `30/hour`")
+    joins_per_address: str = _setting("120/minute", str, "joins from one address")
+    sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant")
+    guesses_per_address: str = _setting("20/minute", str, "wrong keys and tokens from one address")
+    limits_storage: str = _setting(
+        "memory://", str, "where rates are counted: `memory://` (each process), `redis://host:6379` (together)"
+    )
+    trusted_proxies: int = _setting(0, int, "how many reverse proxies stand in front and set X-Forwarded-For")
     stun_urls: tuple[str, ...] = _setting((), _urls, "STUN servers, comma separated, e.g. `stun:turn.example:3478`")
     turn_urls: tuple[str, ...] = _setting(
         (), _urls, "TURN servers, comma separated, e.g. `turn:turn.example:3478,turns:turn.example:443?transport=tcp`"
@@ -96,7 +104,7 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting(f"LETTERBOX_DURABILITY={settings.durability!r} cannot be used: say `process` or `power`.")
     for item in fields(settings):
         value = getattr(settings, item.name)
-        if isinstance(value, int) and value <= 0:
+        if isinstance(value, int) and value <= 0 and item.name != "trusted_proxies":
             raise BadSetting(f"{variable(item.name)}={value} cannot be used: it must be above zero ({item.metadata['about']}).")
     if settings.turn_urls and not settings.turn_secret:
         raise BadSetting("LETTERBOX_TURN_URLS is set but LETTERBOX_TURN_SECRET is not: give coturn's static-auth-secret.")

@@ -332,6 +332,11 @@ class Mailboxes:
             waiter.answer(envelope((), self._wait_s, reconnect=True))
 
     @property
+    def watched(self) -> int:
+        """How many mailboxes there are."""
+        return len(self._boxes)
+
+    @property
     def parked(self) -> int:
         """How many polls wait."""
         return sum(1 for box in list(self._boxes.values()) if box.waiter is not None)

@@ -136,6 +136,10 @@ def lease_lost() -> Problem:
     return Problem(409, "lease-lost", "Somebody else has this now", "The lease lapsed and the work was given to another. Stop.")
 
 
+def too_often(title: str, rate: str, wait_s: int) -> Problem:
+    return Problem(429, "too-often", title, f"The limit is {rate}. Try again in {wait_s} s.", retry_after_s=wait_s)
+
+
 def database_away() -> Problem:
     detail = "The database does not answer. Nothing was lost; the page tries again by itself."
     return Problem(503, "database-away", "One moment, please", detail, retry_after_s=1)

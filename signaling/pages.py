@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request
+from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
 
-from signaling import calls, errors, rooms
+from signaling import calls, errors, metrics, rooms
 from signaling.calls import server
 
 pages = Blueprint("pages", __name__)
@@ -65,6 +66,21 @@ def recordings(room: str) -> Response:
 @pages.get("/healthz")
 def healthz() -> Any:
     return {"status": "ok"}
+
+
+@pages.get("/readyz")
+def readyz() -> Any:
+    """Whether this node can serve: its database answers, at the right version. Raises database_away."""
+    with server().reading() as connection:
+        rooms.count(connection)
+    return {"status": "ready"}
+
+
+@pages.get("/metrics")
+def figures() -> Response:
+    """For Prometheus. Keep it from strangers in the reverse proxy."""
+    with server().reading() as connection:
+        return Response(metrics.exposition(connection), content_type=CONTENT_TYPE_LATEST)
 
 
 @pages.get("/favicon.ico")

@@ -31,6 +31,11 @@ def title_of(connection: Connection, room: str) -> str:
     return _open_title(row)
 
 
+def count(connection: Connection) -> int:
+    """How many rooms there ever were."""
+    return connection.execute(select(func.count()).select_from(Room)).scalar_one()
+
+
 def title_even_if_closed(connection: Connection, room: str) -> str:
     """Raises no_such_room."""
     title = connection.execute(select(Room.title).where(Room.id == room)).scalar()

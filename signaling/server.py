@@ -17,9 +17,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
 
-from signaling import clock, db, errors, mailbox
+from signaling import clock, db, errors, mailbox, metrics
 from signaling.config import Settings
 from signaling.delivery import Mailboxes
+from signaling.limits import Limits
 from signaling.models import Participant
 from signaling.storage import Storage
 from signaling.wakeup import Wakeup, make_wakeup
@@ -71,6 +72,7 @@ class Server:
     worker: str
     wakeup: Wakeup
     mailboxes: Mailboxes
+    limits: Limits
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
@@ -94,10 +96,12 @@ class Server:
         except BaseException as error:
             self.mailboxes.return_acknowledged(acknowledged)
             if isinstance(error, DBAPIError):
+                metrics.DATABASE_ERRORS.inc()
                 log.warning("database error: %s", error.orig)
                 raise errors.database_away() from error
             raise
         self.mailboxes.committed(tx.deliveries)
+        metrics.count_messages(tx.deliveries)
         for worker, ids in elsewhere.items():
             self.wakeup.wake(worker, ids)
         for call in tx.after_commit:
@@ -119,9 +123,13 @@ class Server:
 
     def start(self) -> None:
         """Begin to listen to other processes and to keep house. Once, after the process has forked."""
-        self.wakeup.listen(self.mailboxes.woken)
+        self.wakeup.listen(self._woken)
         self._thread = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
         self._thread.start()
+
+    def _woken(self, participants: list[str]) -> None:
+        metrics.WAKEUPS.inc()
+        self.mailboxes.woken(participants)
 
     def _keep_house(self) -> None:
         due = {chore: clock.monotonic_s() + seconds for chore, seconds in self._chores}
@@ -148,6 +156,11 @@ class Server:
         self.flush_acknowledged()
         self.wakeup.close()
         self.engine.dispose()
+
+    def measure(self) -> None:
+        """Chore: how much waits here."""
+        metrics.PARKED.set(self.mailboxes.parked)
+        metrics.WATCHED.set(self.mailboxes.watched)
 
     def flush_acknowledged(self) -> None:
         """Write acknowledgements that found no transaction to ride along in."""
@@ -192,6 +205,7 @@ def make_server(settings: Settings) -> Server:
 
     mailboxes = Mailboxes(opened, look, read, settings.wait_s, clock.monotonic_s)
     wakeup = make_wakeup(engine, settings.data_dir, worker)
-    server = Server(settings, engine, Storage(settings.data_dir / "files"), worker, wakeup, mailboxes)
+    server = Server(settings, engine, Storage(settings.data_dir / "files"), worker, wakeup, mailboxes, Limits(settings))
     server.every(1.0, Server.flush_acknowledged)
+    server.every(5.0, Server.measure)
     return server

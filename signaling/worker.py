@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from signaling import calls, errors
+from signaling import calls, errors, metrics
 from signaling.lean import Later
 
 if TYPE_CHECKING:
@@ -246,7 +246,9 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         due = self.mailboxes.expire()
         self._dispatch(min(longest_s, max(due, 0.0) if due is not None else longest_s))
         if self.postings:
+            arrived_s = time.monotonic()
             self._commit()
+            metrics.DELIVERY.observe(time.monotonic() - arrived_s)
         if now - self.swept_s >= SWEEP_S:
             self.swept_s = now
             self._sweep(now)

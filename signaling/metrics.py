@@ -1,0 +1,65 @@
+"""What is measured, for Prometheus: right under several worker processes by prometheus-client's multiprocess mode.
+
+That mode wants a folder in PROMETHEUS_MULTIPROC_DIR before the first import; `gunicorn.conf.py` sees to it. What the
+database knows (how deep the mailboxes are) is asked when somebody looks, so that it costs nothing otherwise.
+"""
+
+import os
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import Connection, func, select
+
+from signaling.mailbox import Delivery
+from signaling.models import Message, Participant, Recording
+
+PARKED = Gauge("letterbox_parked_polls", "Polls that wait for a message.", multiprocess_mode="livesum")
+WATCHED = Gauge("letterbox_mailboxes", "Mailboxes watched over.", multiprocess_mode="livesum")
+MESSAGES = Counter("letterbox_messages", "Messages written, by kind.", ["kind"])
+WAKEUPS = Counter("letterbox_wakeups", "Wake-ups received from other processes.")
+DATABASE_ERRORS = Counter("letterbox_database_errors", "Transactions the database refused.")
+REFUSALS = Counter("letterbox_refusals", "Requests refused, by problem.", ["problem"])
+DELIVERY = Histogram(
+    "letterbox_delivery_seconds", "From a message's arrival to its being handed to those who wait for it.",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)  # fmt: skip
+
+# A sender may invent kinds: only these become labels.
+KINDS = frozenset(
+    {"offer", "answer", "candidate", "state", "chat", "joined", "left", "recording", "invite", "process", "undelivered"}
+)
+
+
+def count_messages(deliveries: Iterable[Delivery]) -> None:
+    """Count what one transaction wrote."""
+    for kind, count in Tally(delivery.kind if delivery.kind in KINDS else "other" for delivery in deliveries).items():
+        MESSAGES.labels(kind).inc(count)
+
+
+def exposition(connection: Connection) -> bytes:
+    """All processes of this node together, and what the database says, in Prometheus' text format."""
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry) + generate_latest(_database(connection))
+
+
+def _database(connection: Connection) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    depths = select(func.count().label("depth")).select_from(Message).group_by(Message.recipient_id).subquery()
+    waiting, deepest = connection.execute(
+        select(func.coalesce(func.sum(depths.c.depth), 0), func.coalesce(func.max(depths.c.depth), 0))
+    ).one()
+    Gauge("letterbox_messages_waiting", "Messages not yet acknowledged.", registry=registry).set(waiting)
+    Gauge("letterbox_mailbox_depth_max", "Messages in the fullest mailbox.", registry=registry).set(deepest)
+    present = Gauge("letterbox_participants", "Participants present, by kind.", ["kind"], registry=registry)
+    here = select(Participant.kind, func.count()).where(Participant.left_at_ms.is_(None)).group_by(Participant.kind)
+    for kind, count in connection.execute(here):
+        present.labels(kind).set(count)
+    recordings = Gauge("letterbox_recordings", "Recordings, by state.", ["state"], registry=registry)
+    for state, count in connection.execute(select(Recording.state, func.count()).group_by(Recording.state)):
+        recordings.labels(state).set(count)
+    return registry
