@@ -1,6 +1,5 @@
 """The HTTP API under /api/v1 (PROTOCOL.md): each route says who may call, takes the body's shape, calls one function."""
 
-import json
 import mimetypes
 import threading
 from typing import Any
@@ -119,8 +118,11 @@ def read_posting(caller: auth.Caller, data: bytes, max_message_bytes: int) -> ma
     for message in calls.parse(schemas.Messages, data).messages:
         if message.kind in mailbox.SERVER_KINDS:
             raise errors.malformed([{"field": "messages.kind", "problem": f"{message.kind} is the server's"}])
-        text = json.dumps(message.body, separators=(",", ":"))
-        if len(text) > max_message_bytes:
+        try:
+            text = schemas.as_text(message.body)
+        except ValueError as error:
+            raise errors.malformed([{"field": "messages.body", "problem": str(error)}]) from None
+        if len(text) * 4 > max_message_bytes and len(text.encode()) > max_message_bytes:
             raise errors.too_large(max_message_bytes, "A message's body")
         drafts.append(mailbox.Draft(message.n, message.to, message.kind, text))
     return mailbox.Posting(caller.id, caller.room, tuple(drafts))

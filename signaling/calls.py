@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from signaling import auth, errors, metrics
+from signaling import auth, errors, metrics, rooms
 from signaling.lean import Later
 from signaling.server import Server
 
@@ -69,6 +69,7 @@ def host_of(room: str) -> str:
     key = bearer()
     if key.startswith("hk_"):
         with server().reading() as connection:
+            rooms.title_even_if_closed(connection, room)
             if auth.is_host_key(connection, room, key):
                 return "host"
         raise errors.not_yours("This host key belongs to another room.")
@@ -160,6 +161,12 @@ def http_problem(error: HTTPException) -> errors.Problem:
 
 def install(app: Flask) -> None:
     """Refusals of the API are problem details, and nothing of the API is ever cached."""
+
+    @app.url_value_preprocessor
+    def refuse_nul(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+        # PostgreSQL has no NUL in a text: no name with one can exist.
+        if any("\0" in str(value) for value in (values or {}).values()):
+            raise NotFound
 
     @app.after_request
     def no_store(response: Response) -> Response:

@@ -1,10 +1,29 @@
 """The shape of every request body: what validates it, and what the OpenAPI document shows."""
 
-from typing import Annotated, Any, Literal
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+# PostgreSQL stores no NUL in a text; people's names have no control characters at all.
+NO_NUL = r"^[^\x00]*$"
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+
+
+def as_text(value: dict[str, Any]) -> str:
+    """A message's body as it is stored and passed on. Raises ValueError for what JSON cannot say: NaN and infinity, which
+    Python reads and writes all the same, would make the mailbox unreadable for its owner."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _sayable(value: dict[str, Any]) -> dict[str, Any]:
+    as_text(value)
+    return value
+
+
+Object = Annotated[dict[str, Any], AfterValidator(_sayable)]
+Id = Annotated[str, Field(min_length=1, max_length=12, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PLAIN)]
 Number = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -15,7 +34,7 @@ class Body(BaseModel):
 
 
 class MakeRoom(Body):
-    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)] = ""
 
 
 class Enter(Body):
@@ -31,7 +50,7 @@ class Leave(Body):
 
 class OneMessage(Body):
     n: Annotated[int, Field(ge=1, le=2**53)]
-    to: Annotated[str, Field(min_length=1, max_length=12)]
+    to: Id
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     body: dict[str, Any]
 
@@ -42,7 +61,7 @@ class Messages(Body):
 
 class RecordingAction(Body):
     action: Literal["start", "stop", "pause", "resume", "mark"]
-    label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)] = ""
 
 
 class Register(Body):
@@ -51,26 +70,31 @@ class Register(Body):
 
 
 class Claim(Body):
-    recorder: Annotated[str, Field(max_length=12)]
+    recorder: Id
 
 
 class LiveTrack(BaseModel):
     """How one track does right now; further figures are kept and shown as they come."""
 
     model_config = ConfigDict(extra="allow")
-    participant: str = Field(max_length=12)
-    source: str = Field(max_length=20)
+    participant: Id
+    source: Annotated[str, Field(max_length=20, pattern=NO_NUL)]
+
+    @model_validator(mode="after")
+    def _sayable(self) -> Self:
+        as_text(self.model_extra or {})
+        return self
 
 
 class Report(Body):
-    segment: Annotated[str, Field(max_length=12)]
+    segment: Id
     state: Literal["starting", "recording", "paused"]
     tracks: Annotated[list[LiveTrack], Field(max_length=200)] = []
 
 
 class End(Body):
-    segment: Annotated[str, Field(max_length=12)]
-    reason: Annotated[str, Field(max_length=500)] = "stopped"
+    segment: Id
+    reason: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = "stopped"
     duration_ms: Number = 0
 
 
@@ -80,11 +104,11 @@ class File(Body):
     media_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$", max_length=80)]
     bytes: Number
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    meta: dict[str, Any] = {}
+    meta: Object = {}
 
 
 class ClaimJob(Body):
-    worker: Annotated[str, Field(min_length=1, max_length=80)]
+    worker: Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
 
 
 class JobNews(Body):
@@ -92,7 +116,7 @@ class JobNews(Body):
     progress: Annotated[int, Field(ge=0, le=100)] = 0
     eta_s: Annotated[int, Field(ge=0, le=10**7)] | None = None
     state: Literal["running", "done", "failed"] = "running"
-    reason: Annotated[str, Field(max_length=2000)] | None = None
+    reason: Annotated[str, Field(max_length=2000, pattern=NO_NUL)] | None = None
 
 
 class Nothing(Body):
