@@ -1,0 +1,132 @@
+"""What a recording consists of: whose track is in which file, from when to when, with which gaps (PROTOCOL.md, "The manifest").
+
+Times are microseconds on one timeline. A segment's own manifest (`segment.json`) counts from the segment's start; `stitch` puts
+segments on the recording's timeline.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Person(Part):
+    """One participant's stay. left_us: the end of the timeline for who stayed to the end."""
+
+    id: str
+    name: str
+    joined_us: int = 0
+    left_us: int = 0
+
+
+class Segment(Part):
+    """One unbroken run of one recorder."""
+
+    id: str
+    start_us: int = 0
+    duration_us: int = 0
+
+
+class Gap(Part):
+    """A stretch of a track without frames; start_us from the track's own start."""
+
+    start_us: int
+    duration_us: int
+    reason: str
+
+
+class Track(Part):
+    """One file: one participant's microphone, camera or screen. start_us: of its first frame on the timeline."""
+
+    file: str
+    segment: str
+    participant: str
+    source: str
+    kind: str
+    codec: str
+    start_us: int = 0
+    duration_us: int = 0
+    frames: int = 0
+    width: int | None = None
+    height: int | None = None
+    lost_packets: int = 0
+    drift_ppm: float = 0.0
+    gaps: list[Gap] = []
+    bytes: int = 0
+    sha256: str = ""
+
+    @property
+    def end_us(self) -> int:
+        return self.start_us + self.duration_us
+
+
+class Event(Part):
+    """Something that happened: joined, left, muted, screen, mark, paused, resumed."""
+
+    at_us: int
+    kind: str
+    participant: str = ""
+    body: dict[str, Any] = {}
+
+
+class Manifest(Part):
+    """A whole recording, or one segment of it. started_at_ms: wall time of the timeline's zero."""
+
+    version: int = 1
+    recording: str
+    room: str
+    title: str = ""
+    started_at_ms: int
+    duration_us: int = 0
+    participants: list[Person] = []
+    segments: list[Segment] = []
+    tracks: list[Track] = []
+    events: list[Event] = []
+    consent: list[dict[str, Any]] = []
+    chat: list[dict[str, Any]] = []
+
+    def name_of(self, participant: str) -> str:
+        """A person's name, for people."""
+        return next((person.name for person in self.participants if person.id == participant), participant)
+
+
+def load(path: Path) -> Manifest:
+    """Raises pydantic.ValidationError, OSError."""
+    return Manifest.model_validate_json(path.read_bytes())
+
+
+def save(manifest: Manifest, path: Path) -> None:
+    """Whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(manifest.model_dump_json(indent=1, exclude_none=True))
+    partial.replace(path)
+
+
+def stitch(parts: list[Manifest]) -> Manifest:
+    """Segments, in any order, as one recording: what lay between them stays a gap of its true length."""
+    ordered = sorted(parts, key=lambda part: part.started_at_ms)
+    first = ordered[0]
+    whole = Manifest(recording=first.recording, room=first.room, title=first.title, started_at_ms=first.started_at_ms)
+    people: dict[str, Person] = {}
+    for part in ordered:
+        shift = (part.started_at_ms - first.started_at_ms) * 1000
+        for person in part.participants:
+            moved = person.model_copy(update={"joined_us": person.joined_us + shift, "left_us": person.left_us + shift})
+            known = people.get(person.id)
+            if known is None:
+                people[person.id] = moved
+            else:
+                known.left_us = max(known.left_us, moved.left_us)
+        whole.segments += [segment.model_copy(update={"start_us": segment.start_us + shift}) for segment in part.segments]
+        whole.tracks += [track.model_copy(update={"start_us": track.start_us + shift}) for track in part.tracks]
+        whole.events += [event.model_copy(update={"at_us": event.at_us + shift}) for event in part.events]
+        whole.consent += part.consent
+        whole.chat += part.chat
+        whole.duration_us = max(whole.duration_us, part.duration_us + shift)
+    whole.participants = list(people.values())
+    whole.events.sort(key=lambda event: event.at_us)
+    return whole

@@ -1,0 +1,305 @@
+"""The only place that touches aiortc's insides: a receiver that hands on encoded frames instead of decoding them.
+
+aiortc has no interface for encoded frames (aiortc issue 984), so its RTCRtpReceiver is replaced by ours, which registers with
+the DTLS transport the same way. Every private name used is probed at the start: with another aiortc this says so at once
+instead of recording nothing. Verified with aiortc 1.16.
+
+An exception in a receive callback would end the DTLS transport and every track with it: nothing may leave them.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiortc import rtcpeerconnection
+from aiortc.codecs import get_capabilities, is_rtx
+from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
+from aiortc.rtcrtpparameters import RTCRtpCapabilities, RTCRtpCodecParameters, RTCRtpReceiveParameters
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSrPacket,
+    RtpPacket,
+    pack_remb_fci,
+    unwrap_rtx,
+)
+from aiortc.stats import RTCStatsReport
+
+from recorder.rtp.frames import ASSEMBLERS, Frame
+from recorder.rtp.intake import Intake
+
+log = logging.getLogger(__name__)
+
+# How often holes are looked at and reports are sent while packets come or not, seconds.
+TICK_S = 0.2
+REPORT_S = 1.0
+# Chromium sends 300 kbit/s and 5 pictures a second until it is told that more fits (REMB, draft-alvestrand-rmcat-remb-03).
+REMB_START_BPS = 2_500_000
+REMB_MOST_BPS = 4_000_000
+REMB_LEAST_BPS = 150_000
+
+
+class UnknownAiortc(Exception):
+    """This aiortc is not built as we know it; the text names what is missing."""
+
+
+@dataclass(frozen=True)
+class SenderReport:
+    """RFC 3550 section 6.4.1: one moment on the sender's two clocks. timestamp: unwrapped RTP ticks; ntp_us, arrival_us: Unix microseconds."""
+
+    timestamp: int
+    ntp_us: int
+    arrival_us: int
+
+
+@dataclass
+class Stream:
+    """One SSRC: its intake, its statistics, its clock."""
+
+    ssrc: int
+    intake: Intake
+    statistics: StreamStatistics
+    clock: list[SenderReport] = field(default_factory=list)
+    last_report: tuple[int, float] = (0, 0.0)
+
+
+FrameSink = Callable[[Stream, Frame], None]
+NTP_EPOCH_S = 2_208_988_800
+
+
+def ntp_to_unix_us(ntp: int) -> int:
+    """64-bit NTP time (RFC 5905 section 6) as Unix microseconds."""
+    return ((ntp * 1_000_000) >> 32) - NTP_EPOCH_S * 1_000_000
+
+
+class PassthroughReceiver:
+    """In place of aiortc's RTCRtpReceiver; the methods aiortc calls have its names."""
+
+    def __init__(self, kind: str, transport: RTCDtlsTransport) -> None:
+        self._enabled = True
+        self._track: Any = None
+        self._kind, self._transport = kind, transport
+        self._codecs: dict[int, RTCRtpCodecParameters] = {}
+        self._rtx: dict[int, int] = {}
+        self._rtcp_ssrc: int | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._remb_bps = REMB_START_BPS
+        self._reported_s = 0.0
+        self._said: set[str] = set()
+        self.streams: dict[int, Stream] = {}
+        self.sink: FrameSink | None = None
+
+    # -- what RTCPeerConnection asks of a receiver ------------------------------------------------------------------------
+
+    @property
+    def track(self) -> Any:
+        return self._track
+
+    @property
+    def transport(self) -> RTCDtlsTransport:
+        return self._transport
+
+    @classmethod
+    def getCapabilities(cls, kind: str) -> RTCRtpCapabilities | None:
+        return get_capabilities(kind)
+
+    def setTransport(self, transport: RTCDtlsTransport) -> None:
+        self._transport = transport
+
+    async def getStats(self) -> RTCStatsReport:
+        return RTCStatsReport()
+
+    def _set_rtcp_ssrc(self, ssrc: int) -> None:
+        self._rtcp_ssrc = ssrc
+
+    async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
+        """Begin, and again after each negotiation: what is new is added."""
+        for codec in parameters.codecs:
+            self._codecs[codec.payloadType] = codec
+        for encoding in parameters.encodings:
+            if encoding.rtx:
+                self._rtx[encoding.rtx.ssrc] = encoding.ssrc
+        self._transport._register_rtp_receiver(self, parameters)
+        for ssrc in self._rtx:
+            # With two videos on one transport the payload type alone does not say whose retransmission this is.
+            self._transport._rtp_router.ssrc_table[ssrc] = self
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        self._transport._unregister_rtp_receiver(self)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        self.drain()
+
+    def _handle_disconnect(self) -> None:
+        """The transport has ended; what is in the buffers is taken by `drain`."""
+
+    async def _handle_rtcp_packet(self, packet: Any) -> None:
+        try:
+            if isinstance(packet, RtcpSrPacket) and packet.ssrc in self.streams:
+                self._note_report(self.streams[packet.ssrc], packet, time.time())
+        except Exception:
+            self._say_once("RTCP")
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002 - another clock's
+        try:
+            now_ms = time.time_ns() // 1_000_000
+            stream = self._take(packet, now_ms)
+            if stream is not None:
+                missing = stream.intake.buffer.to_ask_for(now_ms)
+                if missing:
+                    await self._send_nack(stream.ssrc, missing)
+                if stream.intake.wants_key(now_ms):
+                    await self._send_pli(stream.ssrc)
+        except Exception:
+            self._say_once("RTP")
+
+    # -- packets ----------------------------------------------------------------------------------------------------------
+
+    def _take(self, packet: RtpPacket, now_ms: int) -> Stream | None:
+        codec = self._codecs.get(packet.payload_type)
+        if codec is None or not self._enabled:
+            return None
+        if is_rtx(codec):
+            original, apt = self._rtx.get(packet.ssrc), codec.parameters.get("apt")
+            if original is None or len(packet.payload) < 2 or not isinstance(apt, int) or apt not in self._codecs:
+                return None
+            packet = unwrap_rtx(packet, payload_type=apt, ssrc=original)
+            codec = self._codecs[apt]
+        name = codec.name.lower()
+        if name not in ASSEMBLERS:
+            return None
+        stream = self.streams.get(packet.ssrc)
+        if stream is None or stream.intake.codec != name:
+            stream = Stream(packet.ssrc, Intake(name, codec.clockRate), StreamStatistics(codec.clockRate))
+            self.streams[packet.ssrc] = stream
+        stream.statistics.add(packet)
+        payload = packet.payload
+        self._hand_on(stream, stream.intake.add(packet.sequence_number, packet.timestamp, bool(packet.marker), payload, now_ms))
+        return stream
+
+    def _hand_on(self, stream: Stream, frames: list[Frame]) -> None:
+        if self.sink is not None:
+            for frame in frames:
+                self.sink(stream, frame)
+
+    def drain(self) -> None:
+        """Hand on what the buffers still hold; at the end."""
+        for stream in self.streams.values():
+            self._hand_on(stream, stream.intake.drain())
+
+    def _note_report(self, stream: Stream, packet: Any, now_s: float) -> None:
+        ntp = packet.sender_info.ntp_timestamp
+        stream.last_report = ((ntp >> 16) & 0xFFFFFFFF, now_s)
+        timestamp = stream.intake.unwrap_time(packet.sender_info.rtp_timestamp)
+        stream.clock.append(SenderReport(timestamp, ntp_to_unix_us(ntp), int(now_s * 1e6)))
+        if len(stream.clock) > 600:
+            # Thin out the middle: the ends say most about drift, and hours must not grow without end.
+            del stream.clock[1:-1:2]
+
+    # -- what the sender is told --------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self._tick(time.time())
+            except ConnectionError:
+                pass
+            except Exception:
+                self._say_once("the receiver's tick")
+
+    async def _tick(self, now_s: float) -> None:
+        now_ms = int(now_s * 1000)
+        for stream in list(self.streams.values()):
+            self._hand_on(stream, stream.intake.take(now_ms))
+            missing = stream.intake.buffer.to_ask_for(now_ms)
+            if missing:
+                await self._send_nack(stream.ssrc, missing)
+            if stream.intake.wants_key(now_ms):
+                await self._send_pli(stream.ssrc)
+        if now_s - self._reported_s >= REPORT_S and self.streams:
+            self._reported_s = now_s
+            await self._send_reports(now_s)
+
+    async def _send_reports(self, now_s: float) -> None:
+        reports, worst = [], 0
+        for stream in self.streams.values():
+            last, at_s = stream.last_report
+            delay = int(min(now_s - at_s, 65_535) * 65_536) if last else 0
+            fraction = stream.statistics.fraction_lost
+            worst = max(worst, fraction)
+            reports.append(
+                RtcpReceiverInfo(
+                    ssrc=stream.ssrc,
+                    fraction_lost=fraction,
+                    packets_lost=stream.statistics.packets_lost,
+                    highest_sequence=(stream.statistics.max_seq or 0) + stream.statistics.cycles,
+                    jitter=stream.statistics.jitter,
+                    lsr=last,
+                    dlsr=delay,
+                )
+            )
+        await self._send(RtcpRrPacket(ssrc=self._rtcp_ssrc or 0, reports=reports[:31]))
+        if self._kind == "video":
+            # Loss of more than a tenth is a link that is full (as Chromium's own loss-based control sees it).
+            change = 0.85 if worst > 26 else 1.08
+            self._remb_bps = int(min(REMB_MOST_BPS, max(REMB_LEAST_BPS, self._remb_bps * change)))
+            fci = pack_remb_fci(self._remb_bps, list(self.streams))
+            await self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._rtcp_ssrc or 0, media_ssrc=0, fci=fci))
+
+    async def _send_nack(self, ssrc: int, missing: list[int]) -> None:
+        packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._rtcp_ssrc or 0, media_ssrc=ssrc)
+        packet.lost = missing[:200]
+        await self._send(packet)
+
+    async def _send_pli(self, ssrc: int) -> None:
+        await self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc or 0, media_ssrc=ssrc))
+
+    async def _send(self, packet: Any) -> None:
+        if self._rtcp_ssrc is None:
+            return
+        try:
+            await self._transport._send_rtp(bytes(packet))
+        except ConnectionError:
+            pass
+
+    def _say_once(self, where: str) -> None:
+        if where not in self._said:
+            self._said.add(where)
+            log.exception("error while taking in %s; said once", where)
+
+
+def probe() -> None:
+    """Raises UnknownAiortc unless everything used above is there."""
+    wanted = {
+        "RTCDtlsTransport._register_rtp_receiver": hasattr(RTCDtlsTransport, "_register_rtp_receiver"),
+        "RTCDtlsTransport._unregister_rtp_receiver": hasattr(RTCDtlsTransport, "_unregister_rtp_receiver"),
+        "RTCDtlsTransport._send_rtp": hasattr(RTCDtlsTransport, "_send_rtp"),
+        "RTCDtlsTransport._rtp_router": "_rtp_router" in inspect.getsource(RTCDtlsTransport.__init__),
+        "RtpRouter.ssrc_table": hasattr(RtpRouter(), "ssrc_table"),
+        "rtcpeerconnection.RTCRtpReceiver": hasattr(rtcpeerconnection, "RTCRtpReceiver"),
+        "StreamStatistics.fraction_lost": hasattr(StreamStatistics, "fraction_lost"),
+    }
+    missing = [name for name, there in wanted.items() if not there]
+    if missing:
+        raise UnknownAiortc(f"This aiortc lacks {', '.join(missing)}: install the version in requirements.txt.")
+
+
+def install() -> None:
+    """From now on peer connections of this process receive without decoding. Raises UnknownAiortc."""
+    probe()
+    rtcpeerconnection.RTCRtpReceiver = PassthroughReceiver  # type: ignore[misc,assignment,attr-defined]

@@ -1,0 +1,92 @@
+"""Packets back in order, with patience for what is late and a list of what to ask for again.
+
+A recording has time: it waits a second for a packet to be repeated (NACK, RFC 4585 section 6.2.1) before it gives it up.
+"""
+
+from typing import NamedTuple
+
+PATIENCE_MS = 1_000
+ASK_AGAIN_MS = 60
+# A larger jump is a stream that began anew, not a hole to fill.
+MOST_MISSING = 2_000
+
+
+class Packet(NamedTuple):
+    """One media packet. seq, timestamp: unwrapped; timestamp in ticks of the codec's RTP clock; arrival_ms: wall time."""
+
+    seq: int
+    timestamp: int
+    marker: bool
+    payload: bytes
+    arrival_ms: int
+
+
+class PacketBuffer:
+    """Give packets in any order, take them in order, each with the number of those lost for good just before it."""
+
+    def __init__(self, patience_ms: int = PATIENCE_MS) -> None:
+        self._patience_ms = patience_ms
+        self._waiting: dict[int, Packet] = {}
+        self._next: int | None = None
+        self._highest = 0
+        self._lost_before_next = 0
+        # seq → [when it was first missed, when it was last asked for]
+        self._missing: dict[int, list[int]] = {}
+        self.received = self.lost = self.repeated = 0
+
+    def add(self, packet: Packet) -> None:
+        """Take one packet in; repeated and too late ones are dropped."""
+        if self._next is None:
+            self._next, self._highest = packet.seq, packet.seq
+        if packet.seq < self._next or packet.seq in self._waiting:
+            self.repeated += 1
+            return
+        self.received += 1
+        self._waiting[packet.seq] = packet
+        self._missing.pop(packet.seq, None)
+        if packet.seq > self._highest:
+            for seq in range(max(self._highest + 1, packet.seq - MOST_MISSING), packet.seq):
+                self._missing[seq] = [packet.arrival_ms, 0]
+            self._highest = packet.seq
+
+    def take(self, now_ms: int) -> list[tuple[Packet, int]]:
+        """(packet, packets lost just before it), in order, up to a hole that may still be filled."""
+        taken: list[tuple[Packet, int]] = []
+        while self._waiting:
+            assert self._next is not None
+            packet = self._waiting.pop(self._next, None)
+            if packet is None and not self._give_up(self._next, now_ms):
+                break
+            if packet is not None:
+                taken.append((packet, self._lost_before_next))
+                self._lost_before_next = 0
+                self._next += 1
+        return taken
+
+    def _give_up(self, seq: int, now_ms: int) -> bool:
+        """Skip a hole whose time is over. False while there is hope."""
+        missed = self._missing.get(seq)
+        if missed is not None and now_ms - missed[0] < self._patience_ms:
+            return False
+        # Never noted as missing: part of a jump too wide to be a hole.
+        count = 1 if missed is not None else min(min(self._waiting), min(self._missing, default=1 << 62)) - seq
+        self._missing.pop(seq, None)
+        self._lost_before_next += count
+        self.lost += count
+        self._next = seq + count
+        return True
+
+    def drain(self) -> list[tuple[Packet, int]]:
+        """Everything that is left, holes given up: the tail behind an open hole belongs to the recording too."""
+        return self.take(1 << 62)
+
+    def to_ask_for(self, now_ms: int) -> list[int]:
+        """16-bit sequence numbers to ask for now: each at once, then every ASK_AGAIN_MS."""
+        if not self._missing:
+            return []
+        asked = []
+        for seq, times in self._missing.items():
+            if now_ms - times[1] >= ASK_AGAIN_MS:
+                times[1] = now_ms
+                asked.append(seq & 0xFFFF)
+        return asked
