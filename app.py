@@ -63,6 +63,7 @@ def migrate(settings: Settings) -> int:
         config = db.alembic_config(settings.sqlalchemy_url)
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+    engine.dispose()
     print(f"The database is up to date: {engine.url.render_as_string()}")
     return 0
 

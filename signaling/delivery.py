@@ -18,6 +18,8 @@ from signaling.mailbox import Delivery
 
 # Beyond this the rows are read from the database instead: memory per mailbox stays bounded.
 MAX_TAIL = 64
+# A poll that came so shortly before we hear that another process has taken over may be the newer one of the two, seconds.
+NEWER_S = 0.25
 Tail = list[tuple[int, str, str, str]]
 
 
@@ -39,13 +41,17 @@ class OpenMailbox:
     known_n: the highest number known to be committed. tail: the committed rows up to known_n that this process wrote itself
     and that follow each other without a gap; what is below it is read from the database. parked_at_s, due_s, queued_s:
     monotonic seconds (when the poll came, when it must be answered, this mailbox's earliest entry among the deadlines).
+    opening: until the database has said how far it is; a second poll waits for that too. cut: nonce of the last poll that
+    went without an answer, and after how many seconds.
     """
 
     __slots__ = (
         "acknowledged_n",
+        "cut",
         "due_s",
         "id",
         "known_n",
+        "opening",
         "parked_at_s",
         "queued_s",
         "tail",
@@ -58,7 +64,9 @@ class OpenMailbox:
         self.known_n = 0
         self.acknowledged_n = 0
         self.tail: Tail | None = None
+        self.opening: threading.Event | None = threading.Event()
         self.waiter: Waiter | None = None
+        self.cut: tuple[str, float] | None = None
         self.parked_at_s = self.due_s = 0.0
         self.queued_s: float | None = None
         self.wait_limit_s: float | None = None
@@ -134,39 +142,52 @@ class Mailboxes:
         box = self._open(participant)
         if after > box.known_n:
             self._refresh([box])
-            if after > box.known_n:
-                raise errors.after_ahead(box.known_n)
         with self._lock:
-            if after < box.acknowledged_n:
-                raise errors.stale_poll(box.acknowledged_n)
-            if after > box.acknowledged_n:
-                box.acknowledged_n = after
-                self._acknowledged[participant] = after
-                box.forget(after)
-            older, wait = self._replace(box, waiter, wait_s)
-            parked = box.known_n == after and wait > 0 and not self._closing
-            if parked:
-                self._park(box, waiter, wait)
-            rows = None if parked else box.known_after(after)
-            ahead = box.known_n > after
+            ours = self._boxes.get(participant) is box
+            if ours:
+                older, wait, rows = self._place(box, after, wait_s, waiter)
+        if not ours:
+            # Another process took it over in this moment: take it back, as it is now.
+            return self.poll(participant, after, wait_s, waiter)
         if older is not None:
             older.refuse(errors.replaced())
-        if parked:
+        if box.waiter is waiter:
             return None
-        if rows is None and ahead:
+        if rows is None:
             rows = self._read(participant, after)
-        return envelope(rows or (), wait, self._closing)
+        return envelope(rows, wait, self._closing)
+
+    def _place(self, box: OpenMailbox, after: int, wait_s: float, waiter: Waiter) -> tuple[Waiter | None, float, Tail | None]:
+        """Note the acknowledgement, and park the waiter when there is nothing to say. Returns the poll this one replaces, how
+        long to wait next time, and what to answer: None when the database must be asked. Under the lock."""
+        if after > box.known_n:
+            raise errors.after_ahead(box.known_n)
+        if after < box.acknowledged_n:
+            raise errors.stale_poll(box.acknowledged_n)
+        if after > box.acknowledged_n:
+            box.acknowledged_n = after
+            self._acknowledged[box.id] = after
+            box.forget(after)
+        older, wait = self._replace(box, waiter, wait_s)
+        self._absent[box.id] = self._clock()
+        if box.known_n > after:
+            return older, wait, box.known_after(after)
+        if wait > 0 and not self._closing:
+            self._park(box, waiter, wait)
+        return older, wait, []
 
     def _replace(self, box: OpenMailbox, waiter: Waiter, wait_s: float) -> tuple[Waiter | None, float]:
         """Make way for a newer poll, and learn from it: the same nonce twice is a proxy or browser sending again a poll
         this network has cut, which the page cannot see."""
         older = box.waiter
         if older is not None:
+            box.cut = (older.nonce, self._clock() - box.parked_at_s)
             self._unpark(box)
-            if older.nonce == waiter.nonce:
-                held_s = self._clock() - box.parked_at_s
-                if held_s >= 2:
-                    box.wait_limit_s = min(box.wait_limit_s or self._wait_s, max(1.0, round(held_s * 0.8, 1)))
+        if box.cut is not None:
+            nonce, held_s = box.cut
+            if nonce == waiter.nonce and held_s >= 2:
+                box.wait_limit_s = min(box.wait_limit_s or self._wait_s, max(1.0, round(held_s * 0.8, 1)))
+            box.cut = None
         return older, min(wait_s, self._wait_s, box.wait_limit_s or self._wait_s)
 
     def _park(self, box: OpenMailbox, waiter: Waiter, wait_s: float) -> None:
@@ -186,35 +207,63 @@ class Mailboxes:
         self._absent[box.id] = self._clock()
 
     def _open(self, participant: str) -> OpenMailbox:
-        box = self._boxes.get(participant)
-        if box is not None:
-            return box
-        # Known to `committed` and `woken` before the database is asked: nothing can slip in between.
-        with self._lock:
-            box = self._boxes.setdefault(participant, OpenMailbox(participant))
-            self._absent.setdefault(participant, self._clock())
+        while True:
+            # Known to `committed` and `woken` before the database is asked: nothing can slip in between.
+            with self._lock:
+                box = self._boxes.get(participant)
+                opening = box.opening if box is not None else None
+                if box is not None and opening is None:
+                    return box
+                if box is None:
+                    box = self._boxes[participant] = OpenMailbox(participant)
+                    self._absent.setdefault(participant, self._clock())
+                    break
+            if opening is not None:
+                opening.wait()
         try:
             known, acknowledged = self._opened(participant)
-        except errors.Problem:
+        except BaseException:
             self.forget(participant)
+            self._end_opening(box)
             raise
         with self._lock:
             if known > box.known_n:
                 box.known_n, box.tail = known, None
             box.acknowledged_n = max(box.acknowledged_n, acknowledged)
+        self._end_opening(box)
         return box
 
-    def _refresh(self, boxes: Iterable[OpenMailbox]) -> None:
-        """Read how far these mailboxes got; close those that are no longer ours."""
+    def _end_opening(self, box: OpenMailbox) -> None:
+        with self._lock:
+            opening, box.opening = box.opening, None
+        if opening is not None:
+            opening.set()
+
+    def _refresh(self, boxes: Iterable[OpenMailbox], told: bool = False) -> None:
+        """Read how far these mailboxes got; let go of those that are no longer ours. told: another process has said so."""
         found = self._look([box.id for box in boxes])
         for box in boxes:
             known = found.get(box.id, errors.participant_gone())
-            if isinstance(known, errors.Problem):
-                self.close(box.id, known)
-                continue
-            with self._lock:
-                if known > box.known_n:
-                    box.known_n, box.tail = known, None
+            if not isinstance(known, errors.Problem):
+                with self._lock:
+                    if known > box.known_n:
+                        box.known_n, box.tail = known, None
+            elif box.opening is None:
+                self._let_go(box, known, told)
+
+    def _let_go(self, box: OpenMailbox, problem: errors.Problem, told: bool) -> None:
+        """Tell who polls it why; but a poll that may be newer than what we heard is sent to ask again rather than away."""
+        with self._lock:
+            if self._boxes.get(box.id) is not box:
+                return
+        waiter = self.forget(box.id)
+        if waiter is None:
+            return
+        newer = not told or self._clock() - box.parked_at_s < NEWER_S
+        if problem.code == "replaced" and newer:
+            waiter.answer(envelope((), box.wait_limit_s or self._wait_s, reconnect=True))
+        else:
+            waiter.refuse(problem)
 
     # -- something was committed ----------------------------------------------------------------------------------------
 
@@ -233,7 +282,7 @@ class Mailboxes:
         """Another process has written into these mailboxes ([]: look at all)."""
         with self._lock:
             boxes = [self._boxes[p] for p in participants if p in self._boxes] if participants else list(self._boxes.values())
-        self._refresh(boxes)
+        self._refresh(boxes, told=bool(participants))
         self._answer(boxes)
 
     def _answer(self, boxes: Iterable[OpenMailbox]) -> None:
@@ -245,7 +294,11 @@ class Mailboxes:
                 self._unpark(box)
                 rows = box.known_after(after)
                 wait = box.wait_limit_s or self._wait_s
-            waiter.answer(envelope(rows if rows is not None else self._read(box.id, after), wait))
+            try:
+                waiter.answer(envelope(rows if rows is not None else self._read(box.id, after), wait))
+            except errors.Problem:
+                # The database is away: nothing now, and the next poll asks it again.
+                waiter.answer(envelope((), wait))
 
     # -- time passes, people go -----------------------------------------------------------------------------------------
 
@@ -276,6 +329,7 @@ class Mailboxes:
         with self._lock:
             box = self._boxes.get(participant)
             if box is not None and box.waiter is waiter:
+                box.cut = (waiter.nonce, self._clock() - box.parked_at_s)
                 self._unpark(box)
 
     def absent_longer_than(self, grace_s: float) -> list[str]:

@@ -165,12 +165,18 @@ _BY_ID_OR_ROOM = (
 )
 _SET_SENT = update(Participant).where(Participant.id == bindparam("who")).values(sent_n=bindparam("n"))
 _SET_MAILBOX = update(Participant).where(Participant.id == bindparam("who")).values(mailbox_n=bindparam("n"))
+# A row that another transaction works on is passed over: acknowledging must never wait, or two transactions that carry
+# each other's acknowledgements would wait for ever. The participant's next acknowledgement makes up for it.
+_FREE = select(Participant.id).where(Participant.id == bindparam("who")).with_for_update(skip_locked=True).scalar_subquery()
 _SET_ACKNOWLEDGED = (
     update(Participant)
-    .where(Participant.id == bindparam("who"), Participant.acknowledged_n < bindparam("n"))
-    .values(acknowledged_n=bindparam("n"))
+    .where(Participant.id == _FREE, Participant.acknowledged_n < bindparam("upto"))
+    .values(acknowledged_n=bindparam("upto"))
 )
-_DELETE = delete(Message).where(Message.recipient_id == bindparam("who"), Message.n <= bindparam("n"))
+_ACKNOWLEDGED = select(Participant.acknowledged_n).where(Participant.id == bindparam("who")).scalar_subquery()
+_DELETE = delete(Message).where(
+    Message.recipient_id == bindparam("who"), Message.n <= bindparam("upto"), Message.n <= _ACKNOWLEDGED
+)
 _INSERT = insert(Message)
 _WAITING = select(Message.n, Message.sender_id, Message.kind, Message.body).where(
     Message.recipient_id == bindparam("who"), Message.n > bindparam("after")
@@ -253,7 +259,7 @@ def _write(connection: Connection, result: Plan, now_ms: int) -> None:
 def acknowledge(connection: Connection, acknowledged: Mapping[str, int]) -> None:
     """Note how far these recipients have read, and delete what they have."""
     if acknowledged:
-        values: list[dict[str, Any]] = [{"who": who, "n": n} for who, n in sorted(acknowledged.items())]
+        values: list[dict[str, Any]] = [{"who": who, "upto": n} for who, n in sorted(acknowledged.items())]
         connection.execute(_SET_ACKNOWLEDGED, values)
         connection.execute(_DELETE, values)
 

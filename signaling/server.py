@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from signaling import clock, db, errors, mailbox, metrics
 from signaling.config import Settings
@@ -80,6 +81,8 @@ class Server:
         self._chores: list[tuple[Callable[[Server], None], float]] = []
         # Whether a recording may need something: looked at by the sweeps, so that they cost nothing while nothing is recorded.
         self.unsettled = True
+        # Whether something may have been committed that no poll here was told of.
+        self.doubtful = False
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -88,16 +91,18 @@ class Server:
         try:
             with db.writing(self.engine) as connection:
                 tx = Transaction(self, connection)
-                mailbox.acknowledge(connection, acknowledged)
                 yield tx
+                # Last, so that nothing is waited for while these rows are locked.
+                mailbox.acknowledge(connection, acknowledged)
                 elsewhere = tx.told_elsewhere()
                 for worker, ids in elsewhere.items():
                     self.wakeup.announce(connection, worker, ids)
         except BaseException as error:
             self.mailboxes.return_acknowledged(acknowledged)
-            if isinstance(error, DBAPIError):
-                metrics.DATABASE_ERRORS.inc()
-                log.warning("database error: %s", error.orig)
+            if isinstance(error, DBAPIError | PoolTimeout):
+                # A connection that breaks during the commit does not say whether it was: look, or a poll would sleep over it.
+                self.doubtful = True
+                self._note_error(error)
                 raise errors.database_away() from error
             raise
         self.mailboxes.committed(tx.deliveries)
@@ -113,9 +118,13 @@ class Server:
         try:
             with db.reading(self.engine) as connection:
                 yield connection
-        except DBAPIError as error:
-            log.warning("database error: %s", error.orig)
+        except (DBAPIError, PoolTimeout) as error:
+            self._note_error(error)
             raise errors.database_away() from error
+
+    def _note_error(self, error: Exception) -> None:
+        metrics.DATABASE_ERRORS.inc()
+        log.warning("database error: %s", getattr(error, "orig", error))
 
     def every(self, seconds: float, chore: Callable[["Server"], None]) -> None:
         """Add something this process does by itself."""
@@ -129,7 +138,18 @@ class Server:
 
     def _woken(self, participants: list[str]) -> None:
         metrics.WAKEUPS.inc()
-        self.mailboxes.woken(participants)
+        try:
+            self.mailboxes.woken(participants)
+        except Exception as error:
+            # The thread that listens must go on whatever happens; what it could not do now is done at the next look.
+            log.warning("a wake-up failed: %s", error)
+            self.doubtful = True
+
+    def reconcile(self) -> None:
+        """Chore: look into all mailboxes when a wake-up may have been lost."""
+        if self.doubtful or self.wakeup.changed():
+            self.doubtful = False
+            self._woken([])
 
     def _keep_house(self) -> None:
         due = {chore: clock.monotonic_s() + seconds for chore, seconds in self._chores}
@@ -188,6 +208,7 @@ def make_server(settings: Settings) -> Server:
                 raise errors.participant_gone()
             if row.worker != worker:
                 tx.connection.execute(update(Participant).where(Participant.id == participant).values(worker=worker))
+                server.wakeup.announce(tx.connection, row.worker, [participant])
                 tx.after_commit.append(lambda: server.wakeup.wake(row.worker, [participant]))
         return row.mailbox_n, row.acknowledged_n
 
@@ -207,5 +228,6 @@ def make_server(settings: Settings) -> Server:
     wakeup = make_wakeup(engine, settings.data_dir, worker)
     server = Server(settings, engine, Storage(settings.data_dir / "files"), worker, wakeup, mailboxes, Limits(settings))
     server.every(1.0, Server.flush_acknowledged)
+    server.every(1.0, Server.reconcile)
     server.every(5.0, Server.measure)
     return server

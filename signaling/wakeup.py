@@ -2,7 +2,8 @@
 
 One machine on SQLite: a Unix datagram to the process that holds the recipient's poll. A datagram may be dropped, so
 each process also looks once a second whether anything was written at all (`changed`: a stat of the write-ahead log,
-no SQL). Many nodes on PostgreSQL: NOTIFY on a channel per process, delivered by the database after the commit.
+no SQL). Many nodes on PostgreSQL: NOTIFY on a channel per process, delivered by the database after the commit; what was
+said while the listening connection was away is found by looking when it is back, and every LOOK_S.
 """
 
 import hashlib
@@ -11,13 +12,21 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from signaling import clock
 
 MAX_DATAGRAM = 60_000
+# How often a process on PostgreSQL looks although nobody has told it anything, seconds.
+LOOK_S = 10.0
+# Two writes this near to each other may leave the same time on a file: one clock tick of the kernel, generously.
+TICK_NS = 100_000_000
 
 
 class Wakeup(Protocol):
@@ -32,6 +41,9 @@ class Wakeup(Protocol):
     def wake(self, worker: str, ids: list[str]) -> None:
         """After the commit: tell `worker`."""
 
+    def changed(self) -> bool:
+        """Whether something may have been written since the last call that a lost wake-up has not told us of."""
+
     def suspect(self, workers: Iterable[str]) -> None:
         """Look at these too when asked who is dead."""
 
@@ -45,8 +57,9 @@ class Wakeup(Protocol):
 class Datagrams:
     """Wake-ups among the processes of one machine: a socket file each, held open as proof of life."""
 
-    def __init__(self, folder: Path, worker: str) -> None:
-        self._folder, self._worker = folder, worker
+    def __init__(self, folder: Path, worker: str, log: Path) -> None:
+        self._folder, self._worker, self._log = folder, worker, log
+        self._seen: tuple[int, int] | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / worker))
@@ -61,7 +74,10 @@ class Datagrams:
 
     def _receive(self, woken: Callable[[list[str]], None]) -> None:
         while True:
-            data = self._socket.recv(MAX_DATAGRAM)
+            try:
+                data = self._socket.recv(MAX_DATAGRAM)
+            except OSError:
+                return  # closed
             if data == b"stop":
                 return
             if data != b"alive?":
@@ -73,6 +89,19 @@ class Datagrams:
     def wake(self, worker: str, ids: list[str]) -> None:
         data = json.dumps(ids).encode()
         self._send(worker, data if len(data) < MAX_DATAGRAM else b"[]")
+
+    def changed(self) -> bool:
+        if not any(path.name != self._worker for path in self._folder.iterdir()):
+            return False  # whatever was written, we wrote it
+        try:
+            stat = self._log.stat()
+        except FileNotFoundError:
+            return False
+        now = (stat.st_size, stat.st_mtime_ns)
+        changed = now != self._seen
+        # Written a moment ago: the next write may look the same, so look once more.
+        self._seen = now if time.time_ns() - stat.st_mtime_ns > TICK_NS else None
+        return changed
 
     def suspect(self, workers: Iterable[str]) -> None:
         self._suspects |= set(workers)
@@ -110,6 +139,8 @@ class Notifications:
 
     def __init__(self, engine: Engine, worker: str) -> None:
         self._engine, self._worker = engine, worker
+        self._looked_s = clock.monotonic_s()
+        self._missed: set[str] = set()
         self._stop = threading.Event()
         self._connected = threading.Event()
         self._thread: threading.Thread | None = None
@@ -126,13 +157,16 @@ class Notifications:
         while not self._stop.is_set():
             try:
                 with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
-                    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (self._worker,))
+                    # Shared: our own connection of before, which the server has not yet seen end, must not keep us waiting.
+                    connection.execute("SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))", (self._worker,))
                     connection.execute(f'LISTEN "{self._worker}"'.encode())
                     self._connected.set()
                     # Whatever was written while we did not listen was not announced to us.
                     woken([])
                     while not self._stop.is_set():
                         for notice in connection.notifies(timeout=1.0):
+                            if self._stop.is_set():
+                                break
                             woken(json.loads(notice.payload or "[]"))
             except psycopg.Error:
                 self._stop.wait(0.5)
@@ -148,10 +182,23 @@ class Notifications:
     def wake(self, worker: str, ids: list[str]) -> None:
         """Nothing to do after the commit: the database has told them."""
 
+    def changed(self) -> bool:
+        now = clock.monotonic_s()
+        if now - self._looked_s < LOOK_S:
+            return False
+        self._looked_s = now
+        return True
+
     def suspect(self, workers: Iterable[str]) -> None:
         """Nothing to remember: `dead` asks the database about everybody."""
 
     def dead(self) -> set[str]:
+        # Missed twice: when the database itself was restarted, the living need a moment to come back.
+        missed, before = self._missing(), self._missed
+        self._missed = missed - before
+        return missed & before
+
+    def _missing(self) -> set[str]:
         # The lock's 64-bit key stands in pg_locks as two halves (https://www.postgresql.org/docs/current/view-pg-locks.html).
         gone = text(
             "SELECT DISTINCT worker FROM participant WHERE left_at_ms IS NULL AND NOT EXISTS (SELECT 1 FROM pg_locks WHERE"
@@ -164,7 +211,16 @@ class Notifications:
     def close(self) -> None:
         self._stop.set()
         if self._thread is not None:
+            self._say_to_ourselves()
             self._thread.join(timeout=3)
+
+    def _say_to_ourselves(self) -> None:
+        """End the listening thread's wait at once rather than at its next look around."""
+        try:
+            with self._engine.begin() as connection:
+                self.announce(connection, self._worker, [])
+        except DBAPIError:
+            pass
 
 
 def make_wakeup(engine: Engine, data_dir: Path, worker: str) -> Wakeup:
@@ -172,5 +228,6 @@ def make_wakeup(engine: Engine, data_dir: Path, worker: str) -> Wakeup:
     if engine.dialect.name == "sqlite":
         # Not in the data folder itself: a socket's path may have 108 bytes at most (unix(7)).
         name = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
-        return Datagrams(Path(tempfile.gettempdir()) / f"letterbox-{os.getuid()}-{name}", worker)
+        folder = Path(tempfile.gettempdir()) / f"letterbox-{os.getuid()}-{name}"
+        return Datagrams(folder, worker, Path(f"{engine.url.database}-wal"))
     return Notifications(engine, worker)
