@@ -37,6 +37,7 @@ from aiortc.stats import RTCStatsReport
 
 from recorder.rtp.frames import ASSEMBLERS, Frame
 from recorder.rtp.intake import Intake
+from recorder.timeline import Report
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +54,6 @@ class UnknownAiortc(Exception):
     """This aiortc is not built as we know it; the text names what is missing."""
 
 
-@dataclass(frozen=True)
-class SenderReport:
-    """RFC 3550 section 6.4.1: one moment on the sender's two clocks. timestamp: unwrapped RTP ticks; ntp_us, arrival_us: Unix microseconds."""
-
-    timestamp: int
-    ntp_us: int
-    arrival_us: int
-
-
 @dataclass
 class Stream:
     """One SSRC: its intake, its statistics, its clock."""
@@ -69,7 +61,7 @@ class Stream:
     ssrc: int
     intake: Intake
     statistics: StreamStatistics
-    clock: list[SenderReport] = field(default_factory=list)
+    clock: list[Report] = field(default_factory=list)
     last_report: tuple[int, float] = (0, 0.0)
 
 
@@ -174,7 +166,8 @@ class PassthroughReceiver:
         if codec is None or not self._enabled:
             return None
         if is_rtx(codec):
-            original, apt = self._rtx.get(packet.ssrc), codec.parameters.get("apt")
+            apt = codec.parameters.get("apt")
+            original = self._rtx.get(packet.ssrc)
             if original is None or len(packet.payload) < 2 or not isinstance(apt, int) or apt not in self._codecs:
                 return None
             packet = unwrap_rtx(packet, payload_type=apt, ssrc=original)
@@ -205,7 +198,7 @@ class PassthroughReceiver:
         ntp = packet.sender_info.ntp_timestamp
         stream.last_report = ((ntp >> 16) & 0xFFFFFFFF, now_s)
         timestamp = stream.intake.unwrap_time(packet.sender_info.rtp_timestamp)
-        stream.clock.append(SenderReport(timestamp, ntp_to_unix_us(ntp), int(now_s * 1e6)))
+        stream.clock.append(Report(timestamp, ntp_to_unix_us(ntp), int(now_s * 1e6)))
         if len(stream.clock) > 600:
             # Thin out the middle: the ends say most about drift, and hours must not grow without end.
             del stream.clock[1:-1:2]

@@ -14,7 +14,7 @@ START_CODE = b"\x00\x00\x00\x01"
 
 @dataclass(slots=True)
 class Frame:
-    """One encoded frame. timestamp: unwrapped RTP ticks; lost: packets lost since the frame before; size: pixels of a key frame."""
+    """One encoded frame. timestamp: unwrapped RTP ticks; lost: packets lost since the one before; size: pixels of a key frame."""
 
     codec: str
     timestamp: int
@@ -107,7 +107,7 @@ class Vp8Assembler(VideoAssembler):
     codec = "vp8"
 
     def _begins(self, payload: bytes) -> bool:
-        # S=1 and PID=0: the first packet of a frame. Without it the picture has no beginning. A packet of padding has no payload.
+        # S=1 and PID=0: the first packet of a frame, without which the picture has no beginning. Padding has no payload.
         return not payload or payload[0] & 0x17 == 0x10
 
     def _payload(self, payload: bytes) -> bytes:
@@ -134,7 +134,7 @@ class Vp8Assembler(VideoAssembler):
 
 
 class H264Assembler(VideoAssembler):
-    """RFC 6184 section 5, to Annex B: single NAL units, STAP-A, FU-A. Parameter sets are put before a key frame that lacks them."""
+    """RFC 6184 section 5, to Annex B: single NAL units, STAP-A, FU-A. A key frame that lacks parameter sets gets the last."""
 
     codec = "h264"
 
@@ -175,7 +175,7 @@ class H264Assembler(VideoAssembler):
             frame.data = b"".join(START_CODE + unit for unit in lacking) + frame.data
         return frame
 
-    def _size(self, data: bytes) -> tuple[int, int] | None:
+    def _size(self, data: bytes) -> tuple[int, int] | None:  # noqa: ARG002
         # Inside the parameter set, Exp-Golomb coded: read from the file when it is finalised.
         return None
 

@@ -47,6 +47,10 @@ class Intake:
                     self._key_ms = frame.arrival_ms
         return found
 
+    def needs_key(self) -> None:
+        """Nothing is of use until a key frame comes."""
+        self._assembler.wants_key = self.codec != "opus"
+
     def unwrap_time(self, timestamp: int) -> int:
         """A timestamp of a sender report on the scale of the frames' own."""
         return self._time.unwrap(timestamp)

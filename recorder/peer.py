@@ -1,0 +1,120 @@
+"""Our end of one RTCPeerConnection, with one participant. We never offer: each offer is answered, and only received."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.sdp import candidate_from_sdp
+
+from recorder.passthrough import PassthroughReceiver, Stream
+from recorder.rtp.frames import Frame
+
+log = logging.getLogger(__name__)
+
+# (source, stream, frame): source is microphone, camera, screen or screen-sound.
+FrameSink = Callable[[str, Stream, Frame], None]
+Send = Callable[[str, dict[str, Any]], Awaitable[None]]
+_SESSION = re.compile(r"^o=\S+ (\S+) ", re.MULTILINE)
+_UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+
+
+def session_of(sdp: str) -> tuple[str, str]:
+    """What tells one RTCPeerConnection of the other side from its next.
+
+    That is the session id in the o= line (RFC 8866 section 5.2) and ICE's ufrag.
+    """
+    session, ufrag = _SESSION.search(sdp), _UFRAG.search(sdp)
+    return session[1] if session else "", ufrag[1] if ufrag else ""
+
+
+class Peer:
+    """send(kind, body) → to this participant's mailbox. sink: every frame it sends us."""
+
+    def __init__(self, participant: str, ice_servers: list[dict[str, Any]], send: Send, sink: FrameSink) -> None:
+        self.participant = participant
+        self._ice_servers, self._send, self._sink = ice_servers, send, sink
+        self._connection: RTCPeerConnection | None = None
+        self._session: tuple[str, str] | None = None
+        self._sources: dict[str, str] = {}
+        self._early: list[dict[str, Any]] = []
+
+    async def offered(self, body: dict[str, Any]) -> None:
+        """Answer an offer. One of a new connection (the page's own, after a failure) replaces the one we had."""
+        session = session_of(body["sdp"])
+        if self._connection is not None and session != self._session:
+            await self._connection.close()
+            self._connection = None
+        if self._connection is None:
+            self._connection = self._connect()
+        self._session = session
+        self._sources = {str(mid): str(source) for mid, source in body.get("sources", {}).items()}
+        await self._connection.setRemoteDescription(RTCSessionDescription(body["sdp"], "offer"))
+        self._listen(self._connection)
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        for candidate in self._early:
+            await self._add(self._connection, candidate)
+        self._early = []
+        await self._send("answer", {"type": "answer", "sdp": self._connection.localDescription.sdp, "sources": {}})
+
+    def _connect(self) -> RTCPeerConnection:
+        servers = [RTCIceServer(**server) for server in self._ice_servers]
+        # Without a list aiortc would ask a public STUN server.
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+
+        @connection.on("connectionstatechange")
+        def changed() -> None:
+            log.info("participant=%s peer %s", self.participant, connection.connectionState)
+
+        return connection
+
+    def _listen(self, connection: RTCPeerConnection) -> None:
+        for transceiver in connection.getTransceivers():
+            receiver = transceiver.receiver
+            if isinstance(receiver, PassthroughReceiver) and receiver.sink is None:
+                receiver.sink = self._sink_of(transceiver)
+
+    def _sink_of(self, transceiver: Any) -> Callable[[Stream, Frame], None]:
+        usual = "microphone" if transceiver.kind == "audio" else "camera"
+
+        def take(stream: Stream, frame: Frame) -> None:
+            self._sink(self._sources.get(str(transceiver.mid), usual), stream, frame)
+
+        return take
+
+    async def candidates(self, body: dict[str, Any]) -> None:
+        """Take in trickled candidates (RFC 8838); those that come before their offer wait for it."""
+        for candidate in body.get("candidates", []):
+            if self._connection is None or self._connection.remoteDescription is None:
+                self._early.append(candidate)
+            else:
+                await self._add(self._connection, candidate)
+
+    async def _add(self, connection: RTCPeerConnection, body: dict[str, Any]) -> None:
+        line = str(body.get("candidate") or "").removeprefix("candidate:")
+        # ICE over TCP to a host candidate is not spoken by aioice; TURN over TCP arrives as udp.
+        if not line or " tcp " in line.lower():
+            return
+        try:
+            candidate = candidate_from_sdp(line)
+            candidate.sdpMid, candidate.sdpMLineIndex = body.get("sdpMid"), body.get("sdpMLineIndex")
+            await connection.addIceCandidate(candidate)
+        except (ValueError, IndexError, AssertionError, OSError) as error:
+            log.debug("participant=%s candidate not taken: %s", self.participant, error)
+
+    @property
+    def receivers(self) -> list[PassthroughReceiver]:
+        """The receivers there are, with their streams and clocks."""
+        if self._connection is None:
+            return []
+        return [t.receiver for t in self._connection.getTransceivers() if isinstance(t.receiver, PassthroughReceiver)]
+
+    async def close(self) -> None:
+        """Hand on what the buffers hold, and end."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            for transceiver in connection.getTransceivers():
+                if isinstance(transceiver.receiver, PassthroughReceiver):
+                    transceiver.receiver.drain()
+            await connection.close()

@@ -1,0 +1,197 @@
+"""One segment on disk: what is written while it runs, and how it becomes files people can use.
+
+work_dir/<recording>/<segment>/live.json       who, which files, the clocks; written anew every few seconds
+                              /live/…          tracks as they come
+                              /….webm, segment.json    finalised: aligned, seekable, described
+
+Finalising needs nothing but this folder: a segment whose recorder was killed is finalised by the next.
+"""
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+from pydantic import BaseModel
+
+from recorder import manifest
+from recorder.manifest import Event, Gap, Manifest, Person, Track
+from recorder.publish import sha256_of
+from recorder.timeline import Line, Report, offset_to_us, ticks_to_wall
+
+log = logging.getLogger(__name__)
+
+# A silence longer than this is a gap in the manifest, microseconds. Opus' own discontinuous transmission sends every 400 ms.
+GAP_US = {"audio": 600_000, "video": 1_500_000}
+MICROSECOND = Fraction(1, 1_000_000)
+
+
+class LiveTrack(BaseModel):
+    """What must survive the recorder to place a track in time. clock: (RTP ticks, NTP µs, arrival µs)."""
+
+    file: str
+    participant: str
+    source: str
+    kind: str
+    codec: str
+    clock_hz: int
+    first_timestamp: int
+    first_arrival_us: int
+    clock: list[tuple[int, int, int]] = []
+    lost_packets: int = 0
+
+
+class LiveEvent(BaseModel):
+    at_us: int
+    kind: str
+    participant: str = ""
+    body: dict[str, Any] = {}
+
+
+class LivePerson(BaseModel):
+    id: str
+    name: str
+    joined_us: int
+    left_us: int | None = None
+
+
+class LiveSegment(BaseModel):
+    """live.json: times are wall time in Unix microseconds until the segment is finalised."""
+
+    recording: str
+    segment: str
+    room: str
+    title: str
+    started_us: int
+    seen_us: int
+    tracks: list[LiveTrack] = []
+    people: list[LivePerson] = []
+    events: list[LiveEvent] = []
+
+
+def folder_of(work_dir: Path, recording: str, segment: str) -> Path:
+    return work_dir / recording / segment
+
+
+def save_live(live: LiveSegment, folder: Path) -> None:
+    """Whole or not at all."""
+    partial = folder / "live.partial"
+    partial.write_text(live.model_dump_json())
+    partial.replace(folder / "live.json")
+
+
+def left_over(work_dir: Path) -> list[Path]:
+    """Segments on this disk that were never published."""
+    return sorted(path.parent for path in work_dir.glob("*/*/live.json") if not (path.parent / "published").exists())
+
+
+def finalise(folder: Path) -> Manifest:
+    """Align, make seekable, describe: writes the final files and segment.json, and returns it. Repeatable."""
+    live = LiveSegment.model_validate_json((folder / "live.json").read_bytes())
+    walls = _walls(live)
+    started_us = int(min((walls[track.file](track.first_timestamp) for track in live.tracks), default=live.started_us))
+    described = Manifest(recording=live.recording, room=live.room, title=live.title, started_at_ms=started_us // 1000)
+    for number, track in enumerate(live.tracks, 1):
+        found = _finalise_track(folder, live, track, walls[track.file], started_us, number)
+        if found is not None:
+            described.tracks.append(found)
+    ends = [track.end_us for track in described.tracks]
+    described.duration_us = max(ends, default=0)
+    end_us = described.duration_us
+    described.segments = [manifest.Segment(id=live.segment, duration_us=end_us)]
+    described.participants = [
+        Person(
+            id=person.id,
+            name=person.name,
+            joined_us=_within(person.joined_us - started_us, end_us),
+            left_us=_within(person.left_us - started_us, end_us) if person.left_us else end_us,
+        )
+        for person in live.people
+    ]
+    described.events = [
+        Event(at_us=_within(event.at_us - started_us, end_us), kind=event.kind, participant=event.participant, body=event.body)
+        for event in live.events
+    ]
+    manifest.save(described, folder / "segment.json")
+    return described
+
+
+def _within(us: int, end_us: int) -> int:
+    return max(0, min(us, end_us))
+
+
+def _walls(live: LiveSegment) -> dict[str, Line]:
+    """Track file → RTP ticks to wall time in microseconds. One offset a participant: all its tracks share one clock."""
+    reports = {track.file: [Report(*report) for report in track.clock] for track in live.tracks}
+    walls = {}
+    for track in live.tracks:
+        of_person = [report for other in live.tracks if other.participant == track.participant for report in reports[other.file]]
+        first = (track.first_timestamp, track.first_arrival_us)
+        walls[track.file] = ticks_to_wall(reports[track.file], offset_to_us(of_person), track.clock_hz, first)
+    return walls
+
+
+def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Line, started_us: int, number: int) -> Track | None:
+    source = folder / "live" / track.file
+    target = folder / f"{live.segment}-{track.participant}-{track.source}-{number}{source.suffix}"
+    # How long a second of this sender's clock is by ours.
+    scale = wall.slope / (1e6 / track.clock_hz)
+    times: list[int] = []
+    size: tuple[int, int] | None = None
+    try:
+        with av.open(str(source)) as reading:
+            stream = reading.streams[0]
+            size = (stream.codec_context.width, stream.codec_context.height) if track.kind == "video" else None
+            partial = target.with_name("partial-" + target.name)
+            container_format = "webm" if target.suffix == ".webm" else "matroska"
+            with av.open(str(partial), "w", format=container_format, options={"cues_to_front": "1"}) as writing:
+                out = writing.add_stream_from_template(stream)
+                out.time_base = MICROSECOND
+                for packet in _packets(reading):
+                    at_us = round(float(packet.pts * packet.time_base) * 1e6 * scale)
+                    times.append(at_us)
+                    packet.stream, packet.time_base = out, MICROSECOND
+                    packet.pts = packet.dts = at_us
+                    writing.mux(packet)
+            partial.replace(target)
+    except (av.FFmpegError, OSError) as error:
+        log.warning("recording=%s track %s holds nothing that can be read: %s", live.recording, track.file, error)
+        return None
+    if not times:
+        return None
+    return Track(
+        file=target.name, segment=live.segment, participant=track.participant, source=track.source, kind=track.kind,
+        codec={"opus": "Opus", "vp8": "VP8", "h264": "H264"}[track.codec],
+        start_us=max(0, round(wall(track.first_timestamp)) - started_us), duration_us=times[-1] + _usual_step(times),
+        frames=len(times), width=size[0] if size else None, height=size[1] if size else None,
+        lost_packets=track.lost_packets, drift_ppm=round((scale - 1) * 1e6, 1), gaps=gaps(times, GAP_US[track.kind]),
+        bytes=target.stat().st_size, sha256=sha256_of(target),
+    )  # fmt: skip
+
+
+def _packets(container: Any) -> Iterator[Any]:
+    """Every packet of a file that may have been cut off in the middle of one."""
+    try:
+        for packet in container.demux():
+            if packet.pts is not None and packet.size:
+                yield packet
+    except av.FFmpegError:
+        return
+
+
+def _usual_step(times: list[int]) -> int:
+    """How long a frame lasts: the median distance, microseconds."""
+    steps = sorted(later - earlier for earlier, later in pairwise(times))
+    return steps[len(steps) // 2] if steps else 20_000
+
+
+def gaps(times: list[int], longer_than_us: int) -> list[Gap]:
+    """Stretches without frames, from frame times in microseconds."""
+    return [
+        Gap(start_us=earlier, duration_us=later - earlier, reason="nothing came")
+        for earlier, later in pairwise(times)
+        if later - earlier > longer_than_us
+    ]
