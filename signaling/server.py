@@ -105,6 +105,14 @@ class Server:
                 self._note_error(error)
                 raise errors.database_away() from error
             raise
+        try:
+            self._announce(tx, elsewhere)
+        except Exception:
+            # It is committed: whoever asked must not be told otherwise, and the next look finds who was not told.
+            log.exception("could not tell of what was committed")
+            self.doubtful = True
+
+    def _announce(self, tx: Transaction, elsewhere: dict[str, list[str]]) -> None:
         self.mailboxes.committed(tx.deliveries)
         metrics.count_messages(tx.deliveries)
         for worker, ids in elsewhere.items():

@@ -128,8 +128,8 @@ class Databases:
         return make_settings(folder, database_url=url, **values)
 
     def drop(self) -> None:
-        for url in self._urls:
-            self._request.getfixturevalue("postgresql").drop(url)
+        while self._urls:
+            self._request.getfixturevalue("postgresql").drop(self._urls.pop())
 
 
 def _databases(kind: str, request: pytest.FixtureRequest) -> Iterator[Databases]:
