@@ -43,8 +43,9 @@ def show_room(room: str) -> Any:
 @call(api, "POST", "/rooms/<room>/close", "End the call for all", "host", schemas.Nothing)
 def close_room(room: str) -> Any:
     body(schemas.Nothing)
-    host_of(room)
+    by = host_of(room)
     with server().transaction() as tx:
+        recordings.stop_if_running(server(), tx, room, by)
         rooms.close(tx, room)
     return {}
 
@@ -328,9 +329,17 @@ def upload(recording: str, name: str) -> Any:
 def publish(recording: str) -> Any:
     wish = body(schemas.File)
     recorder()
+    file = wish.model_dump()
+    with server().reading() as connection:
+        recordings.find(connection, recording)
+        known = recordings.published(connection, recording, file)
+    if known is not None and server().storage.received(recording, wish.name) == 0:
+        return known, 201
     try:
+        # Before the transaction: reading a long recording through takes seconds, and everybody's messages would wait.
+        server().storage.check(recording, wish.name, wish.bytes, wish.sha256)
         with server().transaction() as tx:
-            return recordings.publish(server(), tx, recording, wish.model_dump()), 201
+            return recordings.publish(server(), tx, recording, file), 201
     except NotTheSame as error:
         raise errors.Problem(422, "not-the-same", "The upload is not what was announced", str(error)) from None
 

@@ -42,6 +42,11 @@ def _rows(connection: Connection, recording: str) -> list[Any]:
     return list(connection.execute(select(Job.__table__).where(Job.recording_id == recording).order_by(Job.position)))
 
 
+def _is_done(connection: Connection, recording: str, step: str, attempt: int) -> bool:
+    done = (Job.recording_id == recording, Job.step == step, Job.attempt == attempt, Job.state == "done")
+    return connection.execute(select(Job.step).where(*done)).first() is not None
+
+
 def due(connection: Connection, recording: str) -> list[str]:
     """The step whose turn it is, if somebody should work on it."""
     for row in _rows(connection, recording):
@@ -92,6 +97,9 @@ def advance(tx: Transaction, recording: str, step: str, attempt: int, news: dict
         values |= {"reason": reason, "worker": None, "state": "waiting" if attempt < ATTEMPTS else "failed"}
     mine = (Job.recording_id == recording, Job.step == step, Job.attempt == attempt, Job.state == "running")
     if tx.connection.execute(update(Job).where(*mine).values(**values)).rowcount == 0:
+        if state == "done" and _is_done(tx.connection, recording, step, attempt):
+            # Said again, because the answer was lost: what comes next was told then, and is told again.
+            return Outcome(next=due(tx.connection, recording))
         raise errors.lease_lost()
     if state == "failed":
         return Outcome(failed=reason or f"The step {step} failed." if attempt >= ATTEMPTS else None)

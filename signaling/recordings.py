@@ -108,6 +108,12 @@ def stop(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]:
     return _tell(tx, row.id)
 
 
+def stop_if_running(server: Server, tx: Transaction, room: str, by: str) -> None:
+    """Before a room is closed: nobody could stop its recording afterwards."""
+    if active(tx.connection, room) is not None:
+        stop(server, tx, room, by)
+
+
 def pause(tx: Transaction, room: str, by: str, paused: bool) -> dict[str, Any]:
     """Ask the recorder to pause or go on; the state follows when it has. Raises not_recording."""
     row = _running(tx, room)
@@ -237,10 +243,11 @@ def _finish(server: Server, tx: Transaction, recording: str, reason: str, durati
     has_tracks = select(Artifact.id).where(Artifact.recording_id == recording, Artifact.kind == "track").limit(1)
     if tx.connection.execute(has_tracks).first() is None:
         nothing = "Nothing was recorded: nobody sent sound or picture while it ran."
-        _change(tx, recording, CLAIMED, state="failed", reason=nothing, **values)
-        _tell(tx, recording)
+        if _change(tx, recording, CLAIMED, state="failed", reason=nothing, **values):
+            _tell(tx, recording)
         return []
-    _change(tx, recording, CLAIMED, state="processing", reason=None if reason == "stopped" else reason, **values)
+    if not _change(tx, recording, CLAIMED, state="processing", reason=None if reason == "stopped" else reason, **values):
+        return jobs.due(tx.connection, recording)
     note(tx, recording, "ended", "recorder", {"reason": reason})
     steps = jobs.create(tx, recording, server.settings.job_lease_s)
     _tell(tx, recording)
@@ -248,20 +255,28 @@ def _finish(server: Server, tx: Transaction, recording: str, reason: str, durati
 
 
 def publish(server: Server, tx: Transaction, recording: str, file: dict[str, Any]) -> dict[str, Any]:
-    """A finished upload becomes an artifact, replacing one of the same name. Raises storage.NotTheSame.
+    """A finished and checked upload becomes an artifact, replacing one of the same name. Raises storage.NotTheSame.
 
     file: name, kind, media_type, bytes, sha256, meta.
     """
     find(tx.connection, recording)
     artifact = ids.short_id("a")
     key = f"{recording}/{artifact}"
-    server.storage.publish(recording, file["name"], key, file["bytes"], file["sha256"])
+    server.storage.publish(recording, file["name"], key)
+    tx.after_commit.append(lambda: server.storage.forget_upload(recording, file["name"]))
     same = (Artifact.recording_id == recording, Artifact.name == file["name"])
     older = [row[0] for row in tx.connection.execute(select(Artifact.path).where(*same))]
     tx.connection.execute(delete(Artifact).where(*same))
     tx.connection.execute(insert(Artifact).values(id=artifact, recording_id=recording, path=key, created_at_ms=tx.now_ms, **file))
     tx.after_commit += [lambda path=path: server.storage.delete(path) for path in older]  # type: ignore[misc]
     return {"id": artifact} | file
+
+
+def published(connection: Connection, recording: str, file: dict[str, Any]) -> dict[str, Any] | None:
+    """The artifact this file already is, if any: a call whose answer was lost is made again."""
+    same = (Artifact.recording_id == recording, Artifact.name == file["name"], Artifact.sha256 == file["sha256"])
+    row = connection.execute(select(Artifact.id).where(*same, Artifact.bytes == file["bytes"])).first()
+    return {"id": row[0]} | file if row is not None else None
 
 
 # -- jobs ----------------------------------------------------------------------------------------------------------------------
@@ -290,11 +305,14 @@ def sweep(server: Server) -> None:
     """
     if not server.unsettled:
         return
-    server.unsettled = False
-    with server.transaction() as tx:
-        waiting = recorders(tx.connection)
-        for row in tx.connection.execute(select(Recording.__table__).where(Recording.state.in_((*RUNNING, "processing")))).all():
-            server.unsettled = True
+    with server.reading() as connection:
+        unsettled = select(Recording.__table__).where(Recording.state.in_((*RUNNING, "processing")))
+        rows = connection.execute(unsettled).all()
+        waiting = recorders(connection)
+    server.unsettled = bool(rows)
+    for row in rows:
+        # One by one: what is locked for one recording is not held while another's people are waited for.
+        with server.transaction() as tx:
             if row.state == "processing":
                 for step in _follow(tx, row.id, jobs.lapsed(tx, row.id, server.settings.job_lease_s)):
                     tx.notify(waiting[:1], "process", {"recording": row.id, "step": step})

@@ -3,7 +3,9 @@
 Uploads grow under `uploads/` piece by piece and become a file whole or not at all.
 """
 
+import fcntl
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -53,21 +55,23 @@ class Storage:
         """
         path = self._upload(recording, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        here = self.received(recording, name)
-        if offset == 0 and here > 0:
-            path.unlink()
-            here = 0
-        if offset != here:
-            raise WrongOffset(here)
         with path.open("ab") as file:
+            # The same piece sent twice at once must not be added twice.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            here = os.fstat(file.fileno()).st_size
+            if offset == 0 and here > 0:
+                file.truncate(0)
+                here = 0
+            if offset != here:
+                raise WrongOffset(here)
             remaining = limit
             while remaining > 0 and (data := piece.read(min(1 << 20, remaining))):
                 file.write(data)
                 remaining -= len(data)
         return self.received(recording, name)
 
-    def publish(self, recording: str, name: str, key: str, size_bytes: int, sha256: str) -> None:
-        """Make a finished upload the file `key`. Raises NotTheSame."""
+    def check(self, recording: str, name: str, size_bytes: int, sha256: str) -> None:
+        """Read a finished upload through. Raises NotTheSame."""
         upload = self._upload(recording, name)
         if not upload.exists():
             raise NotTheSame("nothing was uploaded under this name")
@@ -78,9 +82,19 @@ class Storage:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise NotTheSame(f"its SHA-256 is {found}, announced was {sha256}")
+
+    def publish(self, recording: str, name: str, key: str) -> None:
+        """Make a checked upload the file `key`. The upload stays until `forget_upload`: the row of the file is not written yet."""
         target = self._path("recordings", key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        upload.replace(target)
+        try:
+            target.hardlink_to(self._upload(recording, name))
+        except FileNotFoundError:
+            raise NotTheSame("nothing was uploaded under this name") from None
+
+    def forget_upload(self, recording: str, name: str) -> None:
+        """Drop an upload that has become a file."""
+        self._upload(recording, name).unlink(missing_ok=True)
 
     def file(self, key: str) -> Path:
         """Where the file is. Raises FileNotFoundError."""

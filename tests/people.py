@@ -104,7 +104,7 @@ class House(Door):
                 found.status_code,
                 found.headers,
                 found.data,
-                found.get_json(silent=True) if "json" in found.content_type else None,
+                found.get_json(silent=True) if "json" in (found.content_type or "") else None,
             )
 
     def close(self) -> None:

@@ -1,0 +1,424 @@
+"""A recording on the server: asked for, claimed, followed, lost and found, finished, downloaded, deleted."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from people import RECORDER_KEY, Cast, House, Recorder
+
+from signaling import clock, recordings
+
+STEPS = ["verify", "manifest", "poster", "compose", "publish"]
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch):
+    """A clock turned by hand: later(seconds)."""
+    real, ahead = clock.now_ms, [0]
+    monkeypatch.setattr(clock, "now_ms", lambda: real() + ahead[0])
+
+    def turn(seconds: float) -> None:
+        ahead[0] += int(seconds * 1000)
+
+    return turn
+
+
+@pytest.fixture
+def house(databases, open_house) -> House:
+    """Its sweeps are done by hand."""
+    return open_house(databases.settings(), housekeeping=False)
+
+
+def sweep(cast: Cast) -> None:
+    cast.door.server.unsettled = True
+    recordings.sweep(cast.door.server)
+
+
+def kinds(person, kind: str) -> list:
+    return [body for k, body in person.is_told() if k == kind]
+
+
+def step(rec: Recorder, recording: str, name: str, **news):
+    return rec.calls(f"recordings/{recording}/jobs/{name}", news)
+
+
+def claim_step(rec: Recorder, recording: str, name: str, worker: str = "w1"):
+    return rec.calls(f"recordings/{recording}/jobs/{name}/claim", {"worker": worker})
+
+
+def test_recording_goes_from_request_to_ready_and_everybody_sees_it(cast: Cast) -> None:
+    rec = cast.rec()
+    started = cast.host("start")
+    recording = started["recording"]["id"]
+    assert started["recording"]["state"] == "requested"
+    assert kinds(rec, "invite") == [{"recording": recording, "room": cast.room}]
+    claimed = rec.claim(recording)
+    assert (claimed.status, claimed["room"], claimed["title"]) == (200, cast.room, "Board meeting")
+    segment = claimed["segment"]
+    report = {"segment": segment, "state": "recording", "tracks": [{"participant": cast.bob.id, "source": "camera", "lost": 0}]}
+    assert rec.calls(f"recordings/{recording}/report", report)["wanted"] == "recording"
+    assert cast.host("pause").status == 200
+    assert rec.calls(f"recordings/{recording}/report", report)["wanted"] == "paused"
+    rec.calls(f"recordings/{recording}/report", report | {"state": "paused"})
+    cast.host("resume")
+    rec.calls(f"recordings/{recording}/report", report)
+    assert cast.host("mark", label="The vote").status == 200
+    assert rec.uploads(recording, "bob.webm", b"picture").status == 201
+    cast.host("stop")
+    assert rec.calls(f"recordings/{recording}/report", report)["wanted"] == "stopped"
+    ended = rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "stopped", "duration_ms": 61000})
+    assert ended.json == {"next": ["verify"]}
+    for name, following in zip(STEPS, [*STEPS[1:], None], strict=True):
+        attempt = claim_step(rec, recording, name)["attempt"]
+        assert step(rec, recording, name, attempt=attempt, progress=50, eta_s=3).json == {"next": []}
+        assert step(rec, recording, name, attempt=attempt, state="done").json == {"next": [following] if following else []}
+    found = cast.door.get(f"rooms/{cast.room}/recordings", cast.alice.token)["recordings"][0]
+    assert (found["state"], found["progress"], found["duration_ms"], found["reason"]) == ("ready", 100, 61000, None)
+    told = kinds(cast.bob, "recording")
+    states = [body["recording"]["state"] for body in told]
+    assert [s for i, s in enumerate(states) if i == 0 or s != states[i - 1]] == [
+        "requested", "starting", "recording", "paused", "recording", "stopping", "processing", "ready",
+    ]  # fmt: skip
+    assert [body["mark"]["label"] for body in told if "mark" in body] == ["The vote"]
+
+
+def test_recording_twice_is_409_and_changes_nothing(cast: Cast) -> None:
+    first = cast.host("start")["recording"]
+    cast.bob.hear()
+    refused = cast.host("start")
+    assert (refused.status, refused["type"]) == (409, "/problems/already-recording")
+    assert cast.bob.is_told() == []
+    assert cast.door.get(f"rooms/{cast.room}").json["recording"]["id"] == first["id"]
+
+
+@pytest.mark.parametrize("action", ["stop", "pause", "resume", "mark"])
+def test_nothing_to_stop_is_409(cast: Cast, action: str) -> None:
+    refused = cast.host(action)
+    assert (refused.status, refused["type"]) == (409, "/problems/not-recording")
+
+
+def test_two_starts_at_once_make_one_recording(cast: Cast) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = [done.result() for done in [pool.submit(cast.host, "start") for _ in range(4)]]
+    assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
+
+
+def test_request_without_a_recorder_waits_and_says_so_and_the_recorder_that_comes_is_invited(cast: Cast) -> None:
+    asked = cast.host("start")["recording"]
+    assert asked["state"] == "requested"
+    assert "recorder" in asked["reason"]
+    assert kinds(cast.rec(), "invite") == [{"recording": asked["id"], "room": cast.room}]
+
+
+def test_of_recorders_that_race_exactly_one_gets_the_recording(cast: Cast) -> None:
+    crew = [cast.rec() for _ in range(4)]
+    recording = cast.host("start")["recording"]["id"]
+    with ThreadPoolExecutor(4) as pool:
+        answers = [done.result() for done in [pool.submit(rec.claim, recording) for rec in crew]]
+    assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
+
+
+def test_silent_recorder_loses_the_recording_to_another(cast: Cast, later) -> None:
+    rec, recording, segment = cast.record()
+    other = cast.rec()
+    assert other.claim(recording).status == 409
+    later(11)
+    sweep(cast)
+    assert kinds(other, "invite") == [{"recording": recording, "room": cast.room}]
+    second = other.claim(recording)
+    assert second.status == 200
+    assert second["segment"] != segment
+    late = rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})
+    assert (late.status, late["type"]) == (409, "/problems/lease-lost")
+    assert rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "stopped"}).status == 409
+    assert other.calls(f"recordings/{recording}/report", {"segment": second["segment"], "state": "recording"}).status == 200
+
+
+def test_reports_keep_the_recording(cast: Cast, later) -> None:
+    rec, recording, segment = cast.record()
+    other = cast.rec()
+    for _ in range(3):
+        later(8)
+        assert rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"}).status == 200
+    sweep(cast)
+    assert kinds(other, "invite") == []
+
+
+def test_closing_the_room_stops_its_recording(cast: Cast) -> None:
+    rec, recording, segment = cast.record()
+    rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})
+    assert cast.door.post(f"rooms/{cast.room}/close", {}, cast.host_key).status == 200
+    assert rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})["wanted"] == "stopped"
+    rec.uploads(recording, "a.webm", b"x")
+    assert rec.calls(f"recordings/{recording}/end", {"segment": segment}).json == {"next": ["verify"]}
+
+
+def test_stopping_recorder_that_never_comes_back_leaves_what_it_had_sent(cast: Cast, later) -> None:
+    rec, recording, segment = cast.record()
+    rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})
+    rec.uploads(recording, "a.webm", b"half of it")
+    cast.host("stop")
+    later(75)
+    sweep(cast)
+    assert cast.state(recording) == "processing"
+
+
+def test_recording_nobody_entered_fails_with_a_reason(cast: Cast) -> None:
+    rec, recording, segment = cast.record()
+    cast.host("stop")
+    assert rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "empty"}).json == {"next": []}
+    found = cast.door.get(f"recordings/{recording}", RECORDER_KEY)
+    assert found["state"] == "failed"
+    assert "Nothing was recorded" in found["reason"]
+
+
+def test_end_sent_twice_changes_nothing(cast: Cast) -> None:
+    rec, recording, segment = cast.recorded()
+    assert rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "stopped"}).json == {"next": ["verify"]}
+    with ThreadPoolExecutor(4) as pool:
+        again = [pool.submit(rec.calls, f"recordings/{recording}/end", {"segment": segment}) for _ in range(4)]
+    assert [done.result().status for done in again] == [200] * 4
+
+
+def test_two_ends_at_once_start_the_pipeline_once(cast: Cast) -> None:
+    rec, recording, segment = cast.record()
+    rec.uploads(recording, "a.webm", b"x")
+    with ThreadPoolExecutor(4) as pool:
+        ends = [pool.submit(rec.calls, f"recordings/{recording}/end", {"segment": segment}) for _ in range(4)]
+    assert [done.result().status for done in ends] == [200] * 4
+
+
+# -- the pipeline ----------------------------------------------------------------------------------------------------------
+
+
+def test_of_workers_that_race_exactly_one_gets_the_step(cast: Cast) -> None:
+    rec, recording, _ = cast.recorded()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(claim_step, rec, recording, "verify", f"w{k}") for k in range(4)]
+    assert sorted(done.result().status for done in answers) == [200, 409, 409, 409]
+
+
+def test_steps_come_one_after_the_other(cast: Cast) -> None:
+    rec, recording, _ = cast.recorded()
+    assert claim_step(rec, recording, "compose").status == 409
+    assert claim_step(rec, recording, "dance").status in (404, 409)
+
+
+def test_step_whose_worker_fell_silent_is_told_again_exactly_once(cast: Cast, later) -> None:
+    rec, recording, _ = cast.recorded()
+    claim_step(rec, recording, "verify")
+    rec.hear()
+    later(31)
+    sweep(cast)
+    sweep(cast)
+    assert kinds(rec, "process") == [{"recording": recording, "step": "verify"}]
+    assert step(rec, recording, "verify", attempt=1, progress=99).status == 409, "the silent one was replaced"
+    assert claim_step(rec, recording, "verify", "w2")["attempt"] == 2
+
+
+def test_step_nobody_took_is_told_again(cast: Cast, later) -> None:
+    rec, recording, _ = cast.recorded()
+    rec.hear()
+    sweep(cast)
+    assert kinds(rec, "process") == []
+    later(31)
+    sweep(cast)
+    assert kinds(rec, "process") == [{"recording": recording, "step": "verify"}]
+
+
+def test_three_cut_offs_fail_with_a_reason(cast: Cast, later) -> None:
+    rec, recording, _ = cast.recorded()
+    for attempt in (1, 2, 3):
+        assert claim_step(rec, recording, "verify")["attempt"] == attempt
+        later(31)
+        sweep(cast)
+    found = cast.door.get(f"recordings/{recording}", RECORDER_KEY)
+    assert found["state"] == "failed"
+    assert "cut off 3 times" in found["reason"]
+    assert claim_step(rec, recording, "verify").status == 409
+    assert kinds(cast.bob, "recording")[-1]["recording"]["state"] == "failed"
+
+
+def test_three_failures_fail_with_the_last_reason(cast: Cast) -> None:
+    rec, recording, _ = cast.recorded()
+    for attempt in (1, 2, 3):
+        assert claim_step(rec, recording, "verify")["attempt"] == attempt
+        assert step(rec, recording, "verify", attempt=attempt, state="failed", reason=f"No. {attempt}").json == {"next": []}
+    found = cast.door.get(f"recordings/{recording}", RECORDER_KEY)
+    assert (found["state"], found["reason"]) == ("failed", "No. 3")
+
+
+def test_done_said_twice_is_answered_twice_alike(cast: Cast) -> None:
+    rec, recording, _ = cast.recorded()
+    claim_step(rec, recording, "verify")
+    first, second = (step(rec, recording, "verify", attempt=1, state="done") for _ in range(2))
+    assert first.json == second.json == {"next": ["manifest"]}
+
+
+# -- files -----------------------------------------------------------------------------------------------------------------
+
+
+def send_piece(cast: Cast, recording: str, offset: int, data: bytes, name: str = "a.webm"):
+    return cast.door.post(f"recordings/{recording}/uploads/{name}?offset={offset}", None, RECORDER_KEY, data=data)
+
+
+def test_upload_in_pieces_goes_on_where_it_was_cut(cast: Cast) -> None:
+    rec, recording, _ = cast.record()
+    assert send_piece(cast, recording, 0, b"one ").json == {"received": 4}
+    wrong = send_piece(cast, recording, 9, b"three")
+    assert (wrong.status, wrong["type"], wrong["received"]) == (409, "/problems/wrong-offset", 4)
+    assert cast.door.get(f"recordings/{recording}/uploads/a.webm", RECORDER_KEY).json == {"received": 4}
+    assert send_piece(cast, recording, 4, b"two").json == {"received": 7}
+    assert send_piece(cast, recording, 4, b"two").status == 409, "a repeated piece is not added again"
+    about = {
+        "name": "a.webm",
+        "kind": "track",
+        "media_type": "video/webm",
+        "bytes": 7,
+        "sha256": hashlib.sha256(b"one two").hexdigest(),
+    }
+    for wrong_about in ({"bytes": 8}, {"sha256": "0" * 64}, {"name": "b.webm"}):
+        assert rec.calls(f"recordings/{recording}/artifacts", about | wrong_about).status == 422
+    made = rec.calls(f"recordings/{recording}/artifacts", about)
+    assert made.status == 201
+    again = rec.calls(f"recordings/{recording}/artifacts", about)
+    assert (again.status, again["id"]) == (201, made["id"]), "an answer that was lost is given again"
+    assert cast.door.get(f"recordings/{recording}/uploads/a.webm", RECORDER_KEY).json == {"received": 0}
+
+
+def test_same_piece_sent_twice_at_once_is_added_once(cast: Cast) -> None:
+    _, recording, _ = cast.record()
+    send_piece(cast, recording, 0, b"x")
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(send_piece, cast, recording, 1, b"y" * 300_000) for _ in range(4)]
+    assert sorted(done.result().status for done in answers) == [200, 409, 409, 409]
+    assert cast.door.get(f"recordings/{recording}/uploads/a.webm", RECORDER_KEY).json == {"received": 300_001}
+
+
+def test_piece_over_the_limit_is_413(sqlite, open_house) -> None:
+    cast = Cast(open_house(sqlite.settings(max_piece_bytes=1000)))
+    _, recording, _ = cast.record()
+    assert send_piece(cast, recording, 0, b"x" * 1001).status == 413
+    assert cast.door.get(f"recordings/{recording}/uploads/a.webm", RECORDER_KEY).json == {"received": 0}
+
+
+def test_database_that_fails_while_a_file_is_published_loses_nothing(house: House, cast: Cast) -> None:
+    from sqlalchemy import event
+    from test_mailbox import Fault
+
+    rec, recording, _ = cast.record()
+    fault = Fault()
+    event.listen(house.server.engine, "commit", fault.step)
+    fault.left = 0
+    assert rec.uploads(recording, "a.webm", b"sound").status == 503
+    about = {
+        "name": "a.webm",
+        "kind": "track",
+        "media_type": "video/webm",
+        "bytes": 5,
+        "sha256": hashlib.sha256(b"sound").hexdigest(),
+    }
+    assert rec.calls(f"recordings/{recording}/artifacts", about).status == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2f..%2fsecrets.json", "..", "a/../../b", "%2e%2e/%2e%2e/letterbox.db", "/etc/passwd", "ä ö.webm"]
+)
+def test_no_name_leaves_the_folder(cast: Cast, name: str) -> None:
+    _, recording, _ = cast.record()
+    before = {path for path in cast.door.settings.data_dir.parent.rglob("*") if path.is_file() and "uploads" not in path.parts}
+    assert send_piece(cast, recording, 0, b"x", name).status in (200, 308, 404)
+    after = {path for path in cast.door.settings.data_dir.parent.rglob("*") if path.is_file() and "uploads" not in path.parts}
+    assert {p.name for p in after - before} <= {"letterbox.db-wal", "letterbox.db-shm"}
+
+
+@pytest.fixture
+def film(cast: Cast) -> dict:
+    """A published file of Alice's room."""
+    _, recording, _ = cast.recorded({"Board meeting ä.webm": bytes(range(256)) * 4})
+    return cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key)["recordings"][0]["artifacts"][0] | {
+        "recording": recording
+    }
+
+
+def test_download_with_range_etag_and_name(cast: Cast, film: dict) -> None:
+    data = bytes(range(256)) * 4
+    whole = cast.door.get(film["url"])
+    assert (whole.status, whole.content, whole.headers["Content-Type"]) == (200, data, "video/webm")
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    etag = whole.headers["ETag"]
+    part = cast.door.get(film["url"], Range="bytes=10-19")
+    assert (part.status, part.content, part.headers["Content-Range"]) == (206, data[10:20], "bytes 10-19/1024")
+    tail = cast.door.get(film["url"], Range="bytes=-4")
+    assert (tail.status, tail.content) == (206, data[-4:])
+    assert cast.door.get(film["url"], Range="bytes=5000-").status == 416
+    assert cast.door.get(film["url"], Range="bytes=10-19", If_Range=etag).status == 206
+    assert cast.door.get(film["url"], Range="bytes=10-19", If_Range='"another"').status == 200
+    assert cast.door.get(film["url"], If_None_Match=etag).status == 304
+    saved = cast.door.get(film["url"] + "&download=1").headers["Content-Disposition"]
+    assert saved.startswith("attachment")
+    assert "Board%20meeting%20%C3%A4.webm" in saved
+
+
+def test_only_its_own_signature_opens_a_file(cast: Cast, film: dict) -> None:
+    other = Cast(cast.door)
+    other.recorded()
+    theirs = cast.door.get(f"rooms/{other.room}/recordings", other.host_key)["recordings"][0]["artifacts"][0]
+    address, _, signature = film["url"].partition("?signature=")
+    assert cast.door.get(address).status == 403
+    assert cast.door.get(f"{address}?signature={signature[:-1]}").status == 403
+    assert cast.door.get(f"{address}?signature={theirs['url'].partition('?signature=')[2]}").status == 403
+    assert cast.door.get(address, cast.alice.token).status == 403, "a token is no signature"
+    assert cast.door.get(f"{address}?signature={signature}").status == 200
+
+
+def test_signature_ends_after_six_hours(cast: Cast, film: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    now = time.time()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 6 * 3600 + 5)
+    assert cast.door.get(film["url"]).status == 403
+
+
+def test_another_rooms_host_sees_neither_list_nor_file_nor_may_delete(cast: Cast, film: dict) -> None:
+    assert cast.door.get(f"rooms/{cast.room}/recordings", cast.other_key).status == 403
+    assert cast.door.post(f"recordings/{film['recording']}/delete", {}, cast.other_key).status == 403
+    assert cast.door.post(f"recordings/{film['recording']}/delete", {}, cast.bob.token).status == 403
+    assert cast.door.get(film["url"]).status == 200
+
+
+def test_delete_really_deletes(cast: Cast, film: dict, engine) -> None:
+    recording = film["recording"]
+    send_piece(cast, recording, 0, b"half an upload", "b.webm")
+    assert cast.door.post(f"recordings/{recording}/delete", {}, cast.host_key).json == {}
+    assert cast.door.get(film["url"]).status == 404
+    assert cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key).json == {"recordings": []}
+    files = cast.door.settings.data_dir / "files"
+    assert [path for path in files.rglob("*") if path.is_file()] == []
+    with engine.connect() as connection:
+        for table in ("recording", "artifact", "segment", "job"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
+    assert cast.door.post(f"recordings/{recording}/delete", {}, cast.host_key).status == 404
+
+
+def test_running_recording_cannot_be_deleted(cast: Cast) -> None:
+    _, recording, _ = cast.record()
+    assert cast.door.post(f"recordings/{recording}/delete", {}, cast.host_key).status == 409
+    assert cast.state(recording) == "starting"
+
+
+def test_a_failed_sweep_is_made_again(house: House, cast: Cast, later) -> None:
+    from sqlalchemy import event
+    from test_mailbox import Fault
+
+    _, recording, _ = cast.record()
+    other = cast.rec()
+    later(11)
+    house.server.unsettled = True
+    fault = Fault()
+    event.listen(house.server.engine, "before_cursor_execute", fault.step)
+    fault.left = 0
+    house.server._do(recordings.sweep)
+    assert fault.broke
+    house.server._do(recordings.sweep)
+    assert kinds(other, "invite") == [{"recording": recording, "room": cast.room}]
