@@ -1,0 +1,85 @@
+// One request to the server, and what can come of it. Knows nothing of rooms or messages.
+
+/** The server said no, in its own words (RFC 9457). */
+export class Refused extends Error {
+  /**
+   * @param {number} status
+   * @param {{type?: string, title?: string, detail?: string, [member: string]: unknown}} problem
+   */
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `HTTP ${status}`);
+    this.name = "Refused";
+    this.status = status;
+    this.code = (problem.type || "").replace("/problems/", "");
+    this.title = problem.title || "";
+    this.problem = problem;
+  }
+}
+
+/** No answer of the server's: the network failed, or something in between answered in its place. */
+export class Away extends Error {
+  /**
+   * @param {string} message
+   * @param {number} [status]       of whatever answered
+   * @param {number} [retryAfterS]  when it asked to be left alone for so long
+   */
+  constructor(message, status = 0, retryAfterS = 0) {
+    super(message);
+    this.name = "Away";
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/**
+ * @param {string} method  GET or POST: nothing else passes every proxy
+ * @param {string} path    below /api/v1
+ * @param {{token?: string, body?: object, signal?: AbortSignal, timeoutMs?: number, fetch?: typeof fetch}} [options]
+ * @returns {Promise<any>}
+ * @throws {Refused | Away}
+ */
+export async function call(method, path, { token, body, signal, timeoutMs = 15000, fetch = globalThis.fetch } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body) headers["Content-Type"] = "application/json";
+  // A connection that died silently would hang for a minute: we decide when to give up.
+  const signals = [AbortSignal.timeout(timeoutMs)];
+  if (signal) signals.push(signal);
+  /** @type {Response} */
+  let response;
+  let text;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+      credentials: "same-origin",
+      signal: AbortSignal.any(signals),
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Away(String(error));
+  }
+  return read(response, text);
+}
+
+/**
+ * @param {Response} response
+ * @param {string} text
+ * @returns {any}
+ */
+function read(response, text) {
+  const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Away("the answer is not the server's: something between it and this page answered", response.status, retryAfterS);
+  }
+  if (response.status === 429 || response.status >= 500) throw new Away(value.detail || "try again", response.status, retryAfterS);
+  if (!response.ok) throw new Refused(response.status, value);
+  return value;
+}

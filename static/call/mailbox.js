@@ -1,0 +1,219 @@
+// The transport: our mailbox, polled; messages to others, posted. Knows nothing of WebRTC.
+//
+// What we are told comes once and in order; what we send is sent under a number until the server has it, so that neither a lost
+// answer nor a proxy that repeats a request loses or doubles anything.
+
+import { Away, Refused, call } from "./api.js";
+import { backoffMs, pause } from "./backoff.js";
+
+/**
+ * @typedef {{seq: number, from: string, kind: string, body: any}} Message
+ * @typedef {"connected" | "reconnecting" | "replaced" | "gone"} MailboxState
+ */
+
+const MOST_IN_ONE_POST = 40;
+/** How much longer than asked for an answer may take before we think the connection dead. */
+const GRACE_MS = 8000;
+
+export class Mailbox {
+  /**
+   * @param {object} options
+   * @param {string} options.token
+   * @param {number} options.waitS                       how long the server may hold a poll
+   * @param {number} [options.after]                     last message seen
+   * @param {(message: Message) => void} options.onMessage
+   * @param {(state: MailboxState) => void} options.onState
+   * @param {typeof fetch} [options.fetch]
+   * @param {(ms: number, signal?: AbortSignal) => Promise<void>} [options.pause]
+   */
+  constructor({ token, waitS, after = 0, onMessage, onState, fetch, pause: wait = pause }) {
+    this.token = token;
+    this.waitS = waitS;
+    this.after = after;
+    this.onMessage = onMessage;
+    this.onState = onState;
+    this.fetch = fetch;
+    this.pause = wait;
+    /** @type {MailboxState | "new"} */
+    this.state = "new";
+    this.sentN = 0;
+    /** @type {{n: number, to: string, kind: string, body: object}[]} */
+    this.outgoing = [];
+    this.sending = false;
+    this.stopper = new AbortController();
+    this.poller = new AbortController();
+  }
+
+  /** Begin to poll. Opposite: stop(). */
+  start() {
+    const options = { signal: this.stopper.signal };
+    const again = () => this.askAgain();
+    globalThis.addEventListener?.("online", again, options);
+    globalThis.addEventListener?.("pageshow", again, options);
+    globalThis.document?.addEventListener(
+      "visibilitychange",
+      () => document.visibilityState === "visible" && this.state === "reconnecting" && again(),
+      options,
+    );
+    this.watchForSleep();
+    this.polling = this.poll();
+  }
+
+  /** No more polls, no more messages. */
+  stop() {
+    this.stopper.abort();
+    this.poller.abort();
+  }
+
+  /** The network may be another one now: drop the poll that hangs on the old one. */
+  askAgain() {
+    this.poller.abort();
+  }
+
+  /**
+   * Send one message. Returns at once; it is on its way until the server has it.
+   *
+   * @param {string} to    a participant's id, or "*"
+   * @param {string} kind
+   * @param {object} body
+   */
+  send(to, kind, body) {
+    if (this.stopper.signal.aborted) return;
+    this.sentN += 1;
+    this.outgoing.push({ n: this.sentN, to, kind, body });
+    if (!this.sending) void this.flush();
+  }
+
+  /** Post what waits, in order, each batch until the server has it. */
+  async flush() {
+    this.sending = true;
+    // Everything said in this turn of the page's loop goes in one request.
+    await Promise.resolve();
+    let failures = 0;
+    while (this.outgoing.length > 0 && !this.stopper.signal.aborted) {
+      const batch = this.outgoing.slice(0, MOST_IN_ONE_POST);
+      try {
+        await call("POST", "/messages", { token: this.token, body: { messages: batch }, signal: this.stopper.signal, fetch: this.fetch });
+        this.outgoing.splice(0, batch.length);
+        failures = 0;
+      } catch (error) {
+        if (this.stopper.signal.aborted) break;
+        if (error instanceof Refused) {
+          this.refused(error, batch);
+          failures += 1;
+        } else {
+          failures += 1;
+          const asked = error instanceof Away ? error.retryAfterS * 1000 : 0;
+          await this.pause(Math.max(asked, backoffMs(failures)), this.stopper.signal);
+        }
+        if (failures > 1000) break;
+      }
+    }
+    this.sending = false;
+  }
+
+  /**
+   * The server will not have this batch, however often we ask.
+   *
+   * @param {Refused} error
+   * @param {{n: number, to: string}[]} batch
+   */
+  refused(error, batch) {
+    if (error.status === 401 || error.status === 410) {
+      this.end("gone");
+      return;
+    }
+    if (error.code === "number-skipped" && typeof error.problem.expected === "number") {
+      this.renumber(error.problem.expected);
+      return;
+    }
+    // One message of the batch is at fault: the first is left out, the rest go again under new numbers.
+    const first = batch[0].n;
+    this.outgoing.shift();
+    this.renumber(first);
+  }
+
+  /** @param {number} from */
+  renumber(from) {
+    this.outgoing.forEach((message, index) => (message.n = from + index));
+    this.sentN = from + this.outgoing.length - 1;
+  }
+
+  /** Ask, hand on, ask again. */
+  async poll() {
+    let failures = 0;
+    while (!this.stopper.signal.aborted) {
+      this.poller = new AbortController();
+      const began = Date.now();
+      try {
+        const answer = await call("GET", `/mailbox?after=${this.after}&wait_s=${this.waitS}&nonce=${nonce()}`, {
+          token: this.token,
+          signal: this.poller.signal,
+          timeoutMs: this.waitS * 1000 + GRACE_MS,
+          fetch: this.fetch,
+        });
+        failures = 0;
+        this.become("connected");
+        this.take(answer);
+        if (answer.reconnect) await this.pause(Math.random() * 1000, this.stopper.signal);
+      } catch (error) {
+        if (this.stopper.signal.aborted) return;
+        if (error instanceof Refused) {
+          this.end(error.code === "replaced" ? "replaced" : "gone");
+          return;
+        }
+        if (this.poller.signal.aborted) continue;
+        failures += 1;
+        // One poll cut off after a while is what proxies do; a second failure is a network that is away.
+        if (failures > 1 || Date.now() - began < 1000) this.become("reconnecting");
+        const asked = error instanceof Away ? error.retryAfterS * 1000 : 0;
+        await this.pause(Math.max(asked, backoffMs(failures)), this.poller.signal);
+      }
+    }
+  }
+
+  /** @param {{messages: Message[], wait_s?: number}} answer */
+  take(answer) {
+    if (answer.wait_s) this.waitS = Math.max(1, Math.floor(answer.wait_s));
+    for (const message of answer.messages) {
+      if (message.seq <= this.after) continue;
+      if (message.seq !== this.after + 1) console.error(`mailbox: message ${message.seq} follows ${this.after}; one is missing`);
+      this.after = message.seq;
+      try {
+        this.onMessage(message);
+      } catch (error) {
+        console.error("mailbox: a message could not be taken in", message.kind, error);
+      }
+    }
+  }
+
+  /** A timer that fires late has slept: the poll that hung meanwhile is dead. */
+  watchForSleep() {
+    let last = Date.now();
+    const timer = setInterval(() => {
+      const now = Date.now();
+      if (now - last > 10000) this.askAgain();
+      last = now;
+    }, 2000);
+    this.stopper.signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  /** @param {"replaced" | "gone"} state */
+  end(state) {
+    if (this.stopper.signal.aborted) return;
+    this.stop();
+    this.become(state);
+  }
+
+  /** @param {MailboxState} state */
+  become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.onState(state);
+  }
+}
+
+/** New for each poll: by it the server tells a poll repeated by a proxy from a new one. */
+function nonce() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,87 @@
+// Beside the pictures: who is here, and what is written.
+
+import { find, make } from "./dom.js";
+import { t } from "./text.js";
+
+/** @typedef {import("./room.js").Participant} Participant */
+
+export class Panel {
+  constructor() {
+    this.root = find("#panel");
+    this.unread = 0;
+    for (const name of ["people", "chat"]) {
+      find(`#show-${name}`).addEventListener("click", () => this.toggle(name));
+    }
+    find("#close-panel").addEventListener("click", () => this.close());
+  }
+
+  /** @param {string} name  people or chat */
+  toggle(name) {
+    if (!this.root.hidden && this.root.dataset.tab === name) this.close();
+    else this.open(name);
+  }
+
+  /** @param {string} name */
+  open(name) {
+    this.root.hidden = false;
+    this.root.dataset.tab = name;
+    find("#panel-title").textContent = t(`panel.${name}`);
+    for (const tab of ["people", "chat"]) {
+      find(`#${tab}`).hidden = tab !== name;
+      find(`#show-${tab}`).setAttribute("aria-expanded", String(tab === name));
+    }
+    if (name === "chat") {
+      this.count(0);
+      find("[data-testid=chat-input]").focus();
+    }
+  }
+
+  close() {
+    this.root.hidden = true;
+    for (const tab of ["people", "chat"]) find(`#show-${tab}`).setAttribute("aria-expanded", "false");
+  }
+
+  /** @param {number} unread */
+  count(unread) {
+    this.unread = unread;
+    const badge = find("#unread");
+    badge.hidden = unread === 0;
+    badge.textContent = String(unread);
+  }
+
+  /**
+   * @param {Participant[]} participants  in order of joining
+   * @param {string | undefined} me
+   */
+  showPeople(participants, me) {
+    find("#people-count").textContent = String(participants.filter(({ kind }) => kind === "person").length);
+    find("#people").replaceChildren(
+      ...participants.map((participant) => {
+        const item = make("person");
+        item.dataset.kind = participant.kind;
+        const name = participant.kind === "recorder" ? t("roster.recorder") : participant.name;
+        find(".name", item).textContent = participant.id === me ? t("tile.you", { name }) : name;
+        find(".role", item).textContent = participant.kind === "recorder" ? t("roster.records") : participant.role === "host" ? t("roster.host") : "";
+        return item;
+      }),
+    );
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} text
+   * @param {number} atMs
+   * @param {boolean} mine
+   */
+  addMessage(name, text, atMs, mine) {
+    const item = make("chat-message");
+    item.classList.toggle("mine", mine);
+    find(".who", item).textContent = name;
+    find("time", item).textContent = new Date(atMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    find(".text", item).textContent = text;
+    const list = find("#messages");
+    list.append(item);
+    item.scrollIntoView({ block: "end" });
+    if (!mine && (this.root.hidden || this.root.dataset.tab !== "chat")) this.count(this.unread + 1);
+  }
+}

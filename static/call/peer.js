@@ -1,0 +1,276 @@
+// Our end of one RTCPeerConnection, with one other participant: perfect negotiation, trickled candidates, ICE restarts for ever.
+// Knows WebRTC; knows neither the server nor the page.
+
+import { backoffMs } from "./backoff.js";
+
+/**
+ * @typedef {"microphone" | "camera" | "screen" | "screen-sound"} Source
+ * @typedef {"new" | "connecting" | "connected" | "interrupted" | "no-path"} PeerState
+ */
+
+const BATCH_MS = 40;
+/** With no path after so long there is a problem to tell of; trying goes on. The browser's own `failed` comes late or never. */
+const WATCHDOG_MS = 5000;
+
+/**
+ * Of two participants exactly one is polite: the one with the smaller id.
+ *
+ * @param {string} ours
+ * @param {string} theirs
+ */
+export const isPolite = (ours, theirs) => ours < theirs;
+
+export class Peer {
+  /**
+   * @param {object} options
+   * @param {string} options.ours                            our participant id
+   * @param {string} options.theirs
+   * @param {boolean} options.toRecorder                     it only receives, and never offers
+   * @param {RTCConfiguration} options.configuration
+   * @param {(kind: "offer" | "answer" | "candidate", body: object) => void} options.send
+   * @param {(track: MediaStreamTrack, source: Source) => void} options.onTrack
+   * @param {(source: Source) => void} options.onTrackEnded
+   * @param {(state: PeerState) => void} options.onState
+   * @param {(channel: RTCDataChannel) => void} [options.onChannel]
+   */
+  constructor(options) {
+    this.options = options;
+    this.polite = isPolite(options.ours, options.theirs);
+    this.makingOffer = false;
+    this.ignoreOffer = false;
+    this.settingRemoteAnswer = false;
+    /** @type {RTCIceCandidateInit[]} */
+    this.early = [];
+    /** @type {RTCIceCandidateInit[]} */
+    this.batch = [];
+    this.restarts = 0;
+    /** @type {PeerState} */
+    this.state = "new";
+    /** @type {Map<Source, RTCRtpTransceiver>} */
+    this.sending = new Map();
+    /** @type {Map<Source, MediaStreamTrack>} */
+    this.tracks = new Map();
+    /** @type {Record<string, Source>} */
+    this.theirSources = {};
+    this.closed = false;
+    this.connection = this.connect();
+  }
+
+  connect() {
+    const connection = new RTCPeerConnection(this.options.configuration);
+    connection.onnegotiationneeded = () => void this.negotiate();
+    connection.onicecandidate = ({ candidate }) => this.gathered(candidate);
+    connection.ontrack = ({ transceiver }) => this.showTracks([transceiver]);
+    connection.onconnectionstatechange = () => this.changed();
+    connection.oniceconnectionstatechange = () => this.changed();
+    connection.ondatachannel = ({ channel }) => this.options.onChannel?.(channel);
+    this.watch();
+    return connection;
+  }
+
+  /** The channel for chat and control; the side that offers first opens it. */
+  openChannel() {
+    this.options.onChannel?.(this.connection.createDataChannel("chat"));
+  }
+
+  /**
+   * Send this track as this source from now on; null: nothing. A change of track needs no negotiation, a new source does.
+   *
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  async setTrack(source, track) {
+    const known = this.sending.get(source);
+    if (known) {
+      await known.sender.replaceTrack(track);
+      if (track && known.direction !== "sendonly" && known.direction !== "sendrecv") known.direction = "sendonly";
+      else if (!track && source.startsWith("screen")) known.direction = "inactive";
+      return;
+    }
+    if (!track) return;
+    // One way each: no guessing about which of their tracks belongs to which of ours.
+    this.sending.set(source, this.connection.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream()] }));
+  }
+
+  // -- negotiation: W3C WebRTC 1.0 section 10.7 ---------------------------------------------------------------------------
+
+  async negotiate() {
+    try {
+      this.makingOffer = true;
+      await this.connection.setLocalDescription();
+      this.describe();
+    } catch (error) {
+      if (!this.closed) console.error("peer: no offer could be made", error);
+    } finally {
+      this.makingOffer = false;
+    }
+  }
+
+  describe() {
+    const description = this.connection.localDescription;
+    if (!description || (description.type !== "offer" && description.type !== "answer")) return;
+    this.options.send(description.type, { type: description.type, sdp: description.sdp, sources: this.sources() });
+  }
+
+  /** @returns {Record<string, Source>} mid → what we send there */
+  sources() {
+    /** @type {Record<string, Source>} */
+    const found = {};
+    for (const [source, transceiver] of this.sending) {
+      if (transceiver.mid !== null && transceiver.sender.track) found[transceiver.mid] = source;
+    }
+    return found;
+  }
+
+  /**
+   * Their offer or answer.
+   *
+   * @param {{type: "offer" | "answer", sdp: string, sources?: Record<string, Source>}} description
+   */
+  async described(description) {
+    const connection = this.connection;
+    const ready = !this.makingOffer && (connection.signalingState === "stable" || this.settingRemoteAnswer);
+    const collision = description.type === "offer" && !ready;
+    this.ignoreOffer = !this.polite && collision;
+    if (this.ignoreOffer) return;
+    this.theirSources = description.sources ?? {};
+    this.settingRemoteAnswer = description.type === "answer";
+    try {
+      await connection.setRemoteDescription({ type: description.type, sdp: description.sdp });
+    } finally {
+      this.settingRemoteAnswer = false;
+    }
+    if (description.type === "offer") {
+      await connection.setLocalDescription();
+      this.describe();
+    }
+    const early = this.early.splice(0);
+    for (const candidate of early) await this.addCandidate(candidate);
+    this.showTracks(connection.getTransceivers());
+  }
+
+  /** @param {{candidates?: RTCIceCandidateInit[]}} body */
+  async candidates({ candidates = [] }) {
+    for (const candidate of candidates) {
+      if (this.connection.remoteDescription) await this.addCandidate(candidate);
+      else this.early.push(candidate);
+    }
+  }
+
+  /** @param {RTCIceCandidateInit} candidate */
+  async addCandidate(candidate) {
+    try {
+      await this.connection.addIceCandidate(candidate);
+    } catch (error) {
+      // Candidates of an offer we ignored belong to nothing of ours.
+      if (!this.ignoreOffer && !this.closed) console.warn("peer: a candidate was not taken", error);
+    }
+  }
+
+  /** @param {RTCIceCandidate | null} candidate */
+  gathered(candidate) {
+    this.batch.push(candidate ? candidate.toJSON() : { candidate: "", sdpMid: "0", sdpMLineIndex: 0 });
+    if (this.batch.length > 1) return;
+    setTimeout(() => {
+      if (!this.closed) this.options.send("candidate", { candidates: this.batch.splice(0) });
+    }, BATCH_MS);
+  }
+
+  // -- what they send -----------------------------------------------------------------------------------------------------
+
+  /** @param {RTCRtpTransceiver[]} transceivers */
+  showTracks(transceivers) {
+    for (const transceiver of transceivers) {
+      const source = transceiver.mid === null ? undefined : this.theirSources[transceiver.mid];
+      const receives = transceiver.currentDirection === "recvonly" || transceiver.currentDirection === "sendrecv";
+      const track = transceiver.receiver.track;
+      if (source && receives && this.tracks.get(source) !== track) {
+        this.tracks.set(source, track);
+        this.options.onTrack(track, source);
+      }
+    }
+    const live = new Set(Object.values(this.theirSources));
+    for (const source of [...this.tracks.keys()]) {
+      if (live.has(source)) continue;
+      this.tracks.delete(source);
+      this.options.onTrackEnded(source);
+    }
+  }
+
+  // -- the path -------------------------------------------------------------------------------------------------------------
+
+  changed() {
+    if (this.closed) return;
+    const { connectionState, iceConnectionState } = this.connection;
+    if (connectionState === "connected") {
+      this.restarts = 0;
+      clearTimeout(this.watchdog);
+      clearTimeout(this.restarting);
+      this.restarting = undefined;
+      this.become("connected");
+    } else if (connectionState === "failed" || iceConnectionState === "failed" || iceConnectionState === "disconnected") {
+      this.become(this.state === "no-path" ? "no-path" : "interrupted");
+      this.restartSoon(iceConnectionState === "disconnected" ? 1500 : 0);
+    } else if (connectionState === "connecting" && this.state === "new") {
+      this.become("connecting");
+    }
+  }
+
+  watch() {
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(() => {
+      if (this.closed || this.connection.connectionState === "connected") return;
+      this.become("no-path");
+      this.restartSoon(0);
+    }, WATCHDOG_MS);
+  }
+
+  /**
+   * The impolite side restarts, so that the two do not cross each other's attempts; with a recorder, always we.
+   *
+   * @param {number} patienceMs  a path that stutters often comes back by itself
+   */
+  restartSoon(patienceMs) {
+    if (this.closed || this.restarting !== undefined) return;
+    if (this.polite && !this.options.toRecorder) return;
+    const wait = Math.max(patienceMs, this.restarts === 0 ? 0 : backoffMs(this.restarts, { firstMs: 1000, mostMs: 15000 }));
+    this.restarting = setTimeout(() => {
+      this.restarting = undefined;
+      if (this.closed || this.connection.connectionState === "connected") return;
+      this.restarts += 1;
+      if (this.options.toRecorder) this.renew();
+      else this.connection.restartIce();
+      this.watch();
+    }, wait);
+  }
+
+  /** A recorder answers a new connection rather than a restart of the old one. */
+  renew() {
+    const sent = [...this.sending].map(([source, transceiver]) => /** @type {const} */ ([source, transceiver.sender.track]));
+    this.connection.close();
+    this.sending.clear();
+    this.early = [];
+    this.connection = this.connect();
+    for (const [source, track] of sent) void this.setTrack(source, track);
+  }
+
+  /** The network changed: look for a path at once. */
+  networkChanged() {
+    if (this.closed || this.connection.connectionState === "new") return;
+    if (!this.options.toRecorder) this.connection.restartIce();
+  }
+
+  /** @param {PeerState} state */
+  become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.options.onState(state);
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.watchdog);
+    clearTimeout(this.restarting);
+    this.connection.close();
+  }
+}

@@ -1,0 +1,145 @@
+// Before the call: see oneself, hear that the microphone hears, choose devices, say a name.
+
+import { announce, find, setIcon } from "./dom.js";
+import * as media from "./media.js";
+import { t } from "./text.js";
+
+const NAME = "letterbox.name";
+const DEVICES = "letterbox.devices";
+
+/** @typedef {{name: string, stream: MediaStream, microphone: boolean, camera: boolean}} Ready */
+
+export class Prejoin {
+  /** @param {(ready: Ready) => Promise<void>} onJoin */
+  constructor(onJoin) {
+    this.onJoin = onJoin;
+    this.root = find("#prejoin");
+    this.stream = new MediaStream();
+    this.wanted = { microphone: true, camera: true };
+    this.chosen = stored();
+    this.metering = new AbortController();
+    this.form = find("#join-form");
+    this.name = find("[data-testid=name-input]");
+    this.name.value = localStorage.getItem(NAME) || "";
+    this.form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      void this.join();
+    });
+    find("#preview-mute").addEventListener("click", () => this.toggle("microphone"));
+    find("#preview-camera").addEventListener("click", () => this.toggle("camera"));
+    for (const kind of ["audio", "video"]) {
+      find(`#choose-${kind}`).addEventListener("change", (/** @type {any} */ event) => this.choose(kind, event.target.value));
+    }
+  }
+
+  /** Show the preview. Opposite: hide(). */
+  async show() {
+    this.root.hidden = false;
+    await this.open();
+  }
+
+  hide() {
+    this.root.hidden = true;
+    this.metering.abort();
+  }
+
+  async open() {
+    media.close(this.stream);
+    const { stream, problems } = await media.open({ audio: this.chosen.audio, video: this.chosen.video });
+    if (Object.keys(problems).length > 0 && (this.chosen.audio || this.chosen.video)) {
+      // A device chosen last time may be gone: any will do.
+      media.close(stream);
+      this.chosen = { audio: "", video: "" };
+      return this.open();
+    }
+    this.stream = stream;
+    this.apply();
+    this.explain(problems);
+    await this.listDevices();
+  }
+
+  /** Draw what is on and what is off. */
+  apply() {
+    const [video] = this.stream.getVideoTracks();
+    const [audio] = this.stream.getAudioTracks();
+    for (const track of this.stream.getAudioTracks()) track.enabled = this.wanted.microphone;
+    for (const track of this.stream.getVideoTracks()) track.enabled = this.wanted.camera;
+    const preview = find("#preview");
+    preview.srcObject = video ? new MediaStream([video]) : null;
+    find("#preview-off").hidden = Boolean(video && this.wanted.camera);
+    setIcon(find("#preview-mute"), this.wanted.microphone && audio ? "mic" : "mic-off", t(this.wanted.microphone ? "controls.mute" : "controls.unmute"));
+    setIcon(find("#preview-camera"), this.wanted.camera && video ? "video" : "video-off", t(this.wanted.camera ? "controls.camera-off" : "controls.camera-on"));
+    find("#preview-mute").setAttribute("aria-pressed", String(!this.wanted.microphone));
+    find("#preview-camera").setAttribute("aria-pressed", String(!this.wanted.camera));
+    this.metering.abort();
+    this.metering = new AbortController();
+    if (audio) media.meter(audio, (level) => find("#level").style.setProperty("--level", String(this.wanted.microphone ? level : 0)), this.metering.signal);
+  }
+
+  /** @param {"microphone" | "camera"} what */
+  toggle(what) {
+    this.wanted[what] = !this.wanted[what];
+    this.apply();
+  }
+
+  /** @param {media.Opened["problems"]} problems */
+  explain(problems) {
+    const notice = find("#device-problem");
+    const problem = problems.audio ?? problems.video;
+    notice.hidden = !problem;
+    if (!problem) return;
+    const both = problems.audio && problems.video;
+    const which = both ? "both" : problems.audio ? "microphone" : "camera";
+    find("strong", notice).textContent = t(problem === "insecure" ? "device.insecure.title" : `device.${problem}.title`, { device: t(`device.${which}`) });
+    find("p", notice).textContent = t(`device.${problem}.help`, { address: location.host });
+  }
+
+  async listDevices() {
+    const found = await media.devices();
+    for (const kind of ["audio", "video"]) {
+      const select = find(`#choose-${kind}`);
+      const options = found.filter((one) => one.kind === `${kind}input`);
+      select.replaceChildren(...options.map((one, index) => new Option(one.label || t("device.number", { number: index + 1 }), one.deviceId)));
+      select.closest("label").hidden = options.length < 1;
+      const [track] = kind === "audio" ? this.stream.getAudioTracks() : this.stream.getVideoTracks();
+      const current = track?.getSettings().deviceId;
+      if (current) select.value = current;
+    }
+  }
+
+  /**
+   * @param {string} kind
+   * @param {string} id
+   */
+  async choose(kind, id) {
+    this.chosen = { ...this.chosen, [kind]: id };
+    localStorage.setItem(DEVICES, JSON.stringify(this.chosen));
+    await this.open();
+  }
+
+  async join() {
+    const name = this.name.value.trim();
+    if (!name) {
+      this.name.focus();
+      announce(t("prejoin.name-needed"));
+      return;
+    }
+    localStorage.setItem(NAME, name);
+    const button = find("[data-testid=join]");
+    button.disabled = true;
+    try {
+      await this.onJoin({ name, stream: this.stream, microphone: this.wanted.microphone, camera: this.wanted.camera });
+    } finally {
+      button.disabled = false;
+    }
+  }
+}
+
+/** @returns {{audio: string, video: string}} */
+function stored() {
+  try {
+    return { audio: "", video: "", ...JSON.parse(localStorage.getItem(DEVICES) || "{}") };
+  } catch {
+    return { audio: "", video: "" };
+  }
+}

@@ -1,0 +1,290 @@
+// Who is here, and one Peer for each of them. Knows no HTML: it tells `on` what happens.
+
+import { call } from "./api.js";
+import { Mailbox } from "./mailbox.js";
+import { Peer } from "./peer.js";
+import { limit } from "./quality.js";
+
+/**
+ * @typedef {import("./peer.js").Source} Source
+ * @typedef {import("./peer.js").PeerState} PeerState
+ * @typedef {import("./mailbox.js").MailboxState} MailboxState
+ * @typedef {{id: string, name: string, kind: "person" | "recorder", role: string, joined_at_ms: number}} Participant
+ * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
+ * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null}} Recording
+ * @typedef {object} RoomEvents
+ * @property {(participant: Participant) => void} joined
+ * @property {(participant: Participant, reason: string) => void} left
+ * @property {(participant: Participant, track: MediaStreamTrack, source: Source) => void} track
+ * @property {(participant: Participant, source: Source) => void} trackEnded
+ * @property {(participant: Participant, state: PeerState) => void} peerState
+ * @property {(participant: Participant, state: MediaState) => void} mediaState
+ * @property {(recording: Recording | null, mark?: {label: string, by: string}) => void} recording
+ * @property {(participant: Participant, text: string, atMs: number) => void} chat
+ * @property {(state: MailboxState) => void} connection
+ * @property {(reason: string) => void} ended
+ */
+
+export class Room {
+  /**
+   * @param {string} id
+   * @param {RoomEvents} on
+   */
+  constructor(id, on) {
+    this.id = id;
+    this.on = on;
+    /** @type {Map<string, Participant>} */
+    this.participants = new Map();
+    /** @type {Map<string, Peer>} */
+    this.peers = new Map();
+    /** @type {Map<string, RTCDataChannel>} */
+    this.channels = new Map();
+    /** @type {Map<Source, MediaStreamTrack>} */
+    this.tracks = new Map();
+    /** @type {MediaState} */
+    this.mediaState = { microphone: false, camera: false, screen: false };
+    /** @type {RTCIceServer[]} */
+    this.iceServers = [];
+    this.token = "";
+    /** @type {Participant | null} */
+    this.me = null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {string | null} hostKey
+   */
+  async join(name, hostKey) {
+    const body = hostKey ? { name, host_key: hostKey } : { name };
+    const entered = await call("POST", `/rooms/${this.id}/participants`, { body });
+    this.me = entered.participant;
+    this.token = entered.token;
+    this.iceServers = entered.ice_servers;
+    this.mailbox = new Mailbox({
+      token: entered.token,
+      waitS: entered.wait_s,
+      after: entered.after,
+      onMessage: (message) => this.take(message),
+      onState: (state) => this.connectionState(state),
+    });
+    for (const other of entered.participants) this.add(other, true);
+    this.on.recording(entered.recording);
+    this.mailbox.start();
+    this.sendState("*");
+    return entered;
+  }
+
+  /** Leave, for good. Works while the page is being closed. */
+  leave() {
+    if (!this.token) return;
+    navigator.sendBeacon("/api/v1/leave", new Blob([JSON.stringify({ token: this.token })], { type: "application/json" }));
+    this.close();
+  }
+
+  close() {
+    this.token = "";
+    this.mailbox?.stop();
+    for (const id of [...this.participants.keys()]) this.remove(id, "closed");
+  }
+
+  // -- people -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {Participant} participant
+   * @param {boolean} wasHere  who was already here waits for the newcomer's offer
+   */
+  add(participant, wasHere) {
+    if (this.participants.has(participant.id)) return;
+    this.participants.set(participant.id, participant);
+    this.on.joined(participant);
+    // The newcomer offers; towards a recorder everybody does.
+    if (wasHere || participant.kind === "recorder") void this.offerTo(participant);
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} reason
+   */
+  remove(id, reason) {
+    const participant = this.participants.get(id);
+    if (!participant) return;
+    this.participants.delete(id);
+    this.peers.get(id)?.close();
+    this.peers.delete(id);
+    this.channels.delete(id);
+    this.on.left(participant, reason);
+    this.adjustQuality();
+  }
+
+  /** @param {Participant} participant */
+  async offerTo(participant) {
+    const peer = this.peerOf(participant);
+    if (participant.kind === "person") peer.openChannel();
+    for (const [source, track] of this.tracks) await peer.setTrack(source, track);
+    this.adjustQuality();
+  }
+
+  /** @param {Participant} participant */
+  peerOf(participant) {
+    const known = this.peers.get(participant.id);
+    if (known) return known;
+    const me = /** @type {Participant} */ (this.me);
+    const peer = new Peer({
+      ours: me.id,
+      theirs: participant.id,
+      toRecorder: participant.kind === "recorder",
+      configuration: { iceServers: this.iceServers, bundlePolicy: "max-bundle" },
+      send: (kind, body) => this.mailbox?.send(participant.id, kind, body),
+      onTrack: (track, source) => this.on.track(participant, track, source),
+      onTrackEnded: (source) => this.on.trackEnded(participant, source),
+      onState: (state) => {
+        this.on.peerState(participant, state);
+        if (state === "connected") this.adjustQuality();
+      },
+      onChannel: (channel) => this.listen(participant, channel),
+    });
+    this.peers.set(participant.id, peer);
+    return peer;
+  }
+
+  // -- messages -----------------------------------------------------------------------------------------------------------
+
+  /** @param {import("./mailbox.js").Message} message */
+  take({ from, kind, body }) {
+    if (from === "server") {
+      this.takeFromServer(kind, body);
+      return;
+    }
+    const sender = this.participants.get(from);
+    if (!sender) return;
+    if (kind === "offer" || kind === "answer") void this.described(sender, body);
+    else if (kind === "candidate") void this.peerOf(sender).candidates(body);
+    else if (kind === "state") this.on.mediaState(sender, body);
+    else if (kind === "chat") this.on.chat(sender, String(body.text ?? ""), Number(body.at_ms) || Date.now());
+  }
+
+  /**
+   * @param {string} kind
+   * @param {any} body
+   */
+  takeFromServer(kind, body) {
+    if (kind === "joined") {
+      this.add(body.participant, false);
+      this.sendState(body.participant.id);
+    } else if (kind === "left") {
+      if (body.participant === this.me?.id) this.end(body.reason);
+      else this.remove(body.participant, body.reason);
+    } else if (kind === "recording") {
+      this.on.recording(body.recording, body.mark);
+    }
+  }
+
+  /**
+   * @param {Participant} sender
+   * @param {any} body
+   */
+  async described(sender, body) {
+    const isNew = !this.peers.has(sender.id);
+    const peer = this.peerOf(sender);
+    try {
+      await peer.described(body);
+    } catch (error) {
+      console.error("room: a description could not be taken in", error);
+    }
+    if (isNew) for (const [source, track] of this.tracks) await peer.setTrack(source, track);
+    this.adjustQuality();
+  }
+
+  // -- what we send -------------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  async setTrack(source, track) {
+    if (track) this.tracks.set(source, track);
+    else this.tracks.delete(source);
+    await Promise.all([...this.peers.values()].map((peer) => peer.setTrack(source, track)));
+    this.adjustQuality();
+  }
+
+  /** @param {Partial<MediaState>} change */
+  setMediaState(change) {
+    this.mediaState = { ...this.mediaState, ...change };
+    this.sendState("*");
+  }
+
+  /** @param {string} to */
+  sendState(to) {
+    this.mailbox?.send(to, "state", this.mediaState);
+  }
+
+  adjustQuality() {
+    const others = [...this.participants.values()].filter(({ kind }) => kind === "person").length;
+    for (const peer of this.peers.values()) {
+      const sender = peer.sending.get("camera")?.sender;
+      if (sender) void limit(sender, others, peer.options.toRecorder);
+    }
+  }
+
+  // -- chat: by data channel where one is open, by mailbox where none is ------------------------------------------------------
+
+  /**
+   * @param {Participant} participant
+   * @param {RTCDataChannel} channel
+   */
+  listen(participant, channel) {
+    if (channel.label !== "chat") return;
+    this.channels.set(participant.id, channel);
+    channel.onmessage = ({ data }) => {
+      try {
+        const { text, at_ms: atMs } = JSON.parse(data);
+        this.on.chat(participant, String(text ?? ""), Number(atMs) || Date.now());
+      } catch {
+        console.warn("room: a chat message could not be read");
+      }
+    };
+  }
+
+  /** @param {string} text */
+  chat(text) {
+    const body = { text, at_ms: Date.now() };
+    for (const participant of this.participants.values()) {
+      if (participant.kind !== "person") continue;
+      const channel = this.channels.get(participant.id);
+      if (channel?.readyState === "open") channel.send(JSON.stringify(body));
+      else this.mailbox?.send(participant.id, "chat", body);
+    }
+    if (this.me) this.on.chat(this.me, text, body.at_ms);
+  }
+
+  // -- the recording, for the host ------------------------------------------------------------------------------------------
+
+  /**
+   * @param {"start" | "stop" | "pause" | "resume" | "mark"} action
+   * @param {string} [label]
+   */
+  async record(action, label = "") {
+    const body = action === "mark" ? { action, label } : { action };
+    return call("POST", `/rooms/${this.id}/recording`, { token: this.token, body });
+  }
+
+  // -- the connection to the server -----------------------------------------------------------------------------------------
+
+  /** @param {MailboxState} state */
+  connectionState(state) {
+    if (state === "gone" || state === "replaced") this.end(state);
+    else this.on.connection(state);
+  }
+
+  /** @param {string} reason */
+  end(reason) {
+    this.close();
+    this.on.ended(reason);
+  }
+
+  /** The network may be another one: look for new paths. */
+  networkChanged() {
+    for (const peer of this.peers.values()) peer.networkChanged();
+  }
+}

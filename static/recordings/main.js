@@ -1,0 +1,173 @@
+// The recordings of a room, for its host: what there is, how far it is, to watch and to take along.
+
+import { Refused, call } from "../call/api.js";
+import { announce, find, make } from "../call/dom.js";
+import { hostKeyOf } from "../call/hosts.js";
+import { duration, size, t } from "../call/text.js";
+
+/**
+ * @typedef {{id: string, kind: string, name: string, bytes: number, sha256: string, url: string, meta: any}} Artifact
+ * @typedef {{id: string, state: string, by: string, reason: string | null, title: string, requested_at_ms: number, started_at_ms: number | null,
+ *   duration_ms: number | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[]}} Recording
+ */
+
+const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
+const hostKey = hostKeyOf(roomId, roomTitle);
+const list = find("#recordings");
+/** @type {Map<string, {item: HTMLElement, shown: string}>} */
+const items = new Map();
+const SETTLED = new Set(["ready", "failed"]);
+
+/** Ask, draw, ask again: often while something is under way. */
+async function refresh() {
+  let pauseMs = 10000;
+  try {
+    /** @type {{recordings: Recording[]}} */
+    const { recordings } = await call("GET", `/rooms/${roomId}/recordings`, { token: hostKey ?? "" });
+    draw(recordings);
+    if (recordings.some(({ state }) => !SETTLED.has(state))) pauseMs = 1000;
+    find("#problem").hidden = true;
+  } catch (error) {
+    if (error instanceof Refused) {
+      showProblem(error.status === 401 || error.status === 403 ? t("recordings.not-host") : error.message);
+      return;
+    }
+    showProblem(t("connection.reconnecting"));
+    pauseMs = 3000;
+  }
+  setTimeout(() => void refresh(), pauseMs);
+}
+
+/** @param {string} text */
+function showProblem(text) {
+  const problem = find("#problem");
+  problem.hidden = false;
+  problem.textContent = text;
+}
+
+/** @param {Recording[]} recordings */
+function draw(recordings) {
+  find("#empty").hidden = recordings.length > 0;
+  const ids = new Set(recordings.map(({ id }) => id));
+  for (const [id, { item }] of items) {
+    if (ids.has(id)) continue;
+    item.remove();
+    items.delete(id);
+  }
+  recordings.forEach((recording, index) => {
+    const known = items.get(recording.id) ?? { item: make("recording"), shown: "" };
+    items.set(recording.id, known);
+    // A new signature is no change: a film that plays must not be touched.
+    const shown = JSON.stringify({ ...recording, live: null, artifacts: recording.artifacts.map(({ id }) => id) });
+    if (shown !== known.shown) drawOne(known.item, recording);
+    known.shown = shown;
+    if (list.children[index] !== known.item) list.insertBefore(known.item, list.children[index] ?? null);
+  });
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {Recording} recording
+ */
+function drawOne(item, recording) {
+  item.dataset.state = recording.state;
+  item.dataset.recording = recording.id;
+  const when = new Date(recording.started_at_ms ?? recording.requested_at_ms);
+  find(".when", item).textContent = when.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  find(".facts", item).textContent = [recording.duration_ms ? duration(recording.duration_ms) : "", t("recordings.by", { by: recording.by })].filter(Boolean).join(" · ");
+  find(".badge", item).textContent = t(`state.${recording.state}`);
+  find(".reason", item).textContent = recording.reason ?? "";
+  drawProgress(item, recording);
+  drawPlayer(item, recording);
+  drawDownloads(item, recording);
+  const remove = find("[data-testid=delete-recording]", item);
+  remove.hidden = !SETTLED.has(recording.state) && recording.state !== "processing";
+  remove.onclick = () => void removeRecording(recording);
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {Recording} recording
+ */
+function drawProgress(item, recording) {
+  const box = find(".processing", item);
+  box.hidden = recording.state !== "processing";
+  find("progress", box).value = recording.progress;
+  find(".percent", box).textContent = `${recording.progress} %`;
+  const left = recording.eta_s === null ? "" : t("recordings.left", { time: duration(recording.eta_s * 1000) });
+  find(".step", box).textContent = [recording.step ? t(`step.${recording.step}`) : "", left].filter(Boolean).join(" · ");
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {Recording} recording
+ */
+function drawPlayer(item, recording) {
+  const film = recording.artifacts.find(({ kind }) => kind === "composed");
+  const poster = recording.artifacts.find(({ kind }) => kind === "poster");
+  const player = find("[data-testid=player]", item);
+  if (poster && !player.poster) player.poster = poster.url;
+  player.hidden = !film && !poster;
+  player.controls = Boolean(film);
+  if (film && player.dataset.artifact !== film.id) {
+    player.dataset.artifact = film.id;
+    player.src = film.url;
+  }
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {Recording} recording
+ */
+function drawDownloads(item, recording) {
+  const film = recording.artifacts.find(({ kind }) => kind === "composed");
+  const button = find("[data-testid=download-composed]", item);
+  button.hidden = !film;
+  if (film) {
+    button.href = `${film.url}&download=1`;
+    find(".size", button).textContent = size(film.bytes);
+  }
+  const tracks = recording.artifacts.filter(({ kind }) => kind === "track");
+  find(".tracks", item).hidden = tracks.length === 0;
+  find(".track-count", item).textContent = t("recordings.tracks", { count: tracks.length });
+  find(".track-list", item).replaceChildren(...tracks.sort(byPerson).map(trackRow));
+}
+
+/**
+ * @param {Artifact} one
+ * @param {Artifact} other
+ */
+const byPerson = (one, other) => `${one.meta.person} ${one.meta.source}`.localeCompare(`${other.meta.person} ${other.meta.source}`);
+
+/** @param {Artifact} artifact */
+function trackRow(artifact) {
+  const row = make("track");
+  find(".person", row).textContent = artifact.meta.person;
+  find(".source", row).textContent = t(`source.${artifact.meta.source}`);
+  find(".length", row).textContent = duration((artifact.meta.duration_us ?? 0) / 1000);
+  const link = find("[data-testid=download-track]", row);
+  link.href = `${artifact.url}&download=1`;
+  link.setAttribute("aria-label", `${t("recordings.download")} ${artifact.name}`);
+  link.title = artifact.name;
+  find(".size", link).textContent = size(artifact.bytes);
+  return row;
+}
+
+/** @param {Recording} recording */
+async function removeRecording(recording) {
+  const dialog = find("#confirm");
+  dialog.showModal();
+  dialog.onclose = async () => {
+    if (dialog.returnValue !== "delete") return;
+    try {
+      await call("POST", `/recordings/${recording.id}/delete`, { token: hostKey ?? "", body: {} });
+      items.get(recording.id)?.item.remove();
+      items.delete(recording.id);
+      announce(t("recordings.deleted"));
+    } catch (error) {
+      announce(error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
+void refresh();
