@@ -84,7 +84,7 @@ class Storage:
             raise NotTheSame(f"its SHA-256 is {found}, announced was {sha256}")
 
     def publish(self, recording: str, name: str, key: str) -> None:
-        """Make a checked upload the file `key`. The upload stays until `forget_upload`: the row of the file is not written yet."""
+        """Make a checked upload the file `key`. The upload stays until `forget_upload`: the file's row is not written yet."""
         target = self._path("recordings", key)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
