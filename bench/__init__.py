@@ -1,0 +1,1 @@
+"""What Letterbox costs, measured beside what others cost."""

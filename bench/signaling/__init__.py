@@ -1,0 +1,1 @@
+"""The mailbox against socket.io: `python -m bench.signaling`."""
