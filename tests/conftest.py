@@ -46,8 +46,8 @@ class Cluster:
         )
         self._run("pg_ctl", "--pgdata", self.root / "db", "--wait", "-o", options, "-l", self.root / "log", "start")
 
-    def stop(self) -> None:
-        self._run("pg_ctl", "--pgdata", self.root / "db", "--wait", "--mode", "immediate", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "--pgdata", self.root / "db", "--wait", "--mode", mode, "stop")
 
     def url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"

@@ -118,6 +118,8 @@ class House(Door):
         self.server._stop.set()
         self.server.mailboxes.take_acknowledged()
         self.server.wakeup.close()
+        if hasattr(self.server.wakeup, "_folder"):
+            (self.server.wakeup._folder / self.server.worker).touch()  # a process that is killed leaves its socket's file
         self.server.engine.dispose()
 
 
