@@ -54,6 +54,15 @@ class Wakeup(Protocol):
         """Stop listening."""
 
 
+def _ids(said: bytes | str) -> list[str]:
+    """Whom a wake-up names. What cannot be read names everybody: the thread that listens must not end over it."""
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return []
+    return [str(name) for name in found] if isinstance(found, list) else []
+
+
 class Datagrams:
     """Wake-ups among the processes of one machine: a socket file each, held open as proof of life."""
 
@@ -81,7 +90,7 @@ class Datagrams:
             if data == b"stop":
                 return
             if data != b"alive?":
-                woken(json.loads(data))
+                woken(_ids(data))
 
     def announce(self, connection: Connection, worker: str, ids: list[str]) -> None:
         """Nothing to do before the commit: the datagram leaves after it."""
@@ -167,7 +176,7 @@ class Notifications:
                         for notice in connection.notifies(timeout=1.0):
                             if self._stop.is_set():
                                 break
-                            woken(json.loads(notice.payload or "[]"))
+                            woken(_ids(notice.payload or "[]"))
             except psycopg.Error:
                 self._stop.wait(0.5)
 

@@ -253,7 +253,7 @@ class Person:
             box = self.door.server.mailboxes
             eventually(
                 lambda: (
-                    parked.done() or (b := box._boxes.get(self.id)) and b.waiter and (nonce is None or b.waiter.nonce == nonce)
+                    parked.done() or ((b := box._boxes.get(self.id)) and b.waiter and (nonce is None or b.waiter.nonce == nonce))
                 )
             )
         return parked

@@ -77,8 +77,8 @@ def test_acknowledged_messages_leave_the_database(house: House, cast: Cast, engi
     for i in range(5):
         cast.alice.say(cast.bob, {"i": i})
     cast.bob.hear(), cast.bob.ask()
-    eventually(lambda: rows(engine, "SELECT count(*) FROM message WHERE recipient_id = '%s'" % cast.bob.id) == [(0,)], 3)
-    assert rows(engine, "SELECT acknowledged_n, mailbox_n FROM participant WHERE id = '%s'" % cast.bob.id) == [(5, 5)]
+    eventually(lambda: rows(engine, f"SELECT count(*) FROM message WHERE recipient_id = '{cast.bob.id}'") == [(0,)], 3)
+    assert rows(engine, f"SELECT acknowledged_n, mailbox_n FROM participant WHERE id = '{cast.bob.id}'") == [(5, 5)]
 
 
 def rows(engine, statement: str) -> list[tuple]:

@@ -1,5 +1,7 @@
 """What goes wrong at the door: each refusal has its status and problem details, and nothing was changed."""
 
+# ruff: noqa: E501 - tables read better unbroken
+
 import json
 
 import pytest
