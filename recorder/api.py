@@ -73,4 +73,4 @@ class Server:
 
 def backoff_s(attempt: int) -> float:
     """Seconds to wait before try number attempt + 1: longer and longer, up to 10, never two alike."""
-    return min(0.25 * 2 ** min(attempt, 10), 10) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    return float(min(0.25 * 2 ** min(attempt, 10), 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

@@ -117,7 +117,8 @@ class PassthroughReceiver:
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin, and again after each negotiation: what is new is added."""
         for codec in parameters.codecs:
-            self._codecs[codec.payloadType] = codec
+            if codec.payloadType is not None:
+                self._codecs[codec.payloadType] = codec
         for encoding in parameters.encodings:
             if encoding.rtx:
                 self._rtx[encoding.rtx.ssrc] = encoding.ssrc

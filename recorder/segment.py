@@ -142,6 +142,7 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Lin
     times: list[int] = []
     size: tuple[int, int] | None = None
     try:
+        reading: Any
         with av.open(str(source)) as reading:
             stream = reading.streams[0]
             size = (stream.codec_context.width, stream.codec_context.height) if track.kind == "video" else None

@@ -1,0 +1,301 @@
+"""The manifest and its tracks → one film: everyone in a grid, all voices mixed, each at its time.
+
+A thread per track decodes and scales (FFmpeg lets go of the interpreter meanwhile); the main thread pastes planes and encodes.
+Memory does not grow with the length: each track is a few frames ahead at most.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from recorder.layout import HEIGHT, WIDTH, Cell, Scene, audio_tracks, scenes, video_tracks
+from recorder.manifest import Manifest, Track
+from recorder.picture import Canvas, Planes, fitted, name_label, placeholder
+
+FPS = 30
+AUDIO_HZ = 48_000
+# A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
+HOLD_US = 2_000_000
+AHEAD = 6
+MIX_SAMPLES = 1024
+
+# percent done, seconds left if known
+Progress = Callable[[float, float | None], None]
+
+
+class NothingToCompose(Exception):
+    """No track of the recording can be shown or heard."""
+
+
+class VideoReader:
+    """One video track, decoded in a thread, scaled to the cell it is shown in at the time."""
+
+    def __init__(self, path: Path, track: Track, plan: list[Scene]) -> None:
+        self._path, self._track = path, track
+        self._cells = [(scene.start_us, scene.end_us, _cell_of(scene, track)) for scene in plan]
+        self._queue: queue.Queue[tuple[int, tuple[Planes, int, int, Cell]] | None] = queue.Queue(AHEAD)
+        self._stopped = threading.Event()
+        self._now: tuple[int, tuple[Planes, int, int, Cell]] | None = None
+        self._next: tuple[int, tuple[Planes, int, int, Cell]] | None = None
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name=f"decode {path.name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for at_us, frame in decoded_video(self._path, self._track.start_us):
+                for cell in self._cells_at(at_us):
+                    planes, x, y = fitted(frame, cell.width, cell.height)
+                    self._put((at_us, (planes, x, y, cell)))
+                    if self._stopped.is_set():
+                        return
+        finally:
+            self._put(None)
+
+    def _cells_at(self, at_us: int) -> Iterator[Cell]:
+        """The cell this frame is shown in; also the next scene's, when the frame may still be held there."""
+        seen = set()
+        for start_us, end_us, cell in self._cells:
+            if cell is not None and start_us < at_us + HOLD_US // 20 and at_us < end_us and cell not in seen:
+                seen.add(cell)
+                yield cell
+
+    def _put(self, item: tuple[int, tuple[Planes, int, int, Cell]] | None) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=0.5)
+                return
+            except queue.Full:
+                continue
+
+    def at(self, us: int, cell: Cell) -> tuple[Planes, int, int] | None:
+        """The picture to show at this time in this cell; None when there is none. Times only go forward."""
+        while not self._ended and (self._next is None or self._next[0] <= us):
+            if self._next is not None:
+                self._now = self._next
+            item = self._queue.get()
+            if item is None:
+                self._ended, self._next = True, None
+                break
+            self._next = item
+            if item[0] > us:
+                break
+        if self._now is None or us - self._now[0] > HOLD_US:
+            return None
+        planes, x, y, shown = self._now[1]
+        if shown != cell:
+            # The grid has moved since this frame was scaled: until the next one comes it is made to fit as it is.
+            return None if (shown.width, shown.height) != (cell.width, cell.height) else (planes, x, y)
+        return planes, x, y
+
+    def stop(self) -> None:
+        self._stopped.set()
+        while True:
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:
+                break
+        self._thread.join(timeout=10)
+
+
+def _cell_of(scene: Scene, track: Track) -> Cell | None:
+    return next((cell for cell in scene.cells if (cell.participant, cell.source) == (track.participant, track.source)), None)
+
+
+def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
+    """(time on the timeline in microseconds, frame), in order; a file that is cut off or spoilt ends where it does."""
+    container: Any
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        last_us = -1
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
+            for frame in frames:
+                if frame.pts is None:
+                    continue
+                at_us = start_us + round(float(frame.pts * frame.time_base) * 1e6)
+                if at_us > last_us:
+                    last_us = at_us
+                    yield at_us, frame
+
+
+def decoded_audio(path: Path, start_us: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """(first sample's number on the timeline, samples as two rows), 48 kHz stereo, in order."""
+    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=AUDIO_HZ)
+    base = round(start_us * AUDIO_HZ / 1e6)
+    container: Any
+    with av.open(str(path)) as container:
+        packets = container.demux(container.streams.audio[0])
+        while True:
+            try:
+                frames = next(packets).decode()
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
+            for frame in frames:
+                if frame.pts is None:
+                    continue
+                at = base + round(float(frame.pts * frame.time_base) * AUDIO_HZ)
+                for part in resampler.resample(frame):
+                    yield at, np.asarray(part.to_ndarray(), np.float32)
+                    at += part.samples
+
+
+class AudioReader:
+    """One audio track, read as blocks of the timeline; silence where it has nothing."""
+
+    def __init__(self, path: Path, track: Track) -> None:
+        self._parts = decoded_audio(path, track.start_us)
+        self._waiting: tuple[int, NDArray[np.float32]] | None = None
+        self._ended = False
+
+    def add_to(self, block: NDArray[np.float32], start: int) -> None:
+        """Add this track's samples from `start` on to the block. Blocks only go forward."""
+        end = start + block.shape[1]
+        while not self._ended:
+            if self._waiting is None:
+                self._waiting = next(self._parts, None)
+                self._ended = self._waiting is None
+                continue
+            at, samples = self._waiting
+            if at >= end:
+                return
+            begin, stop = max(at, start), min(at + samples.shape[1], end)
+            if stop > begin:
+                block[:, begin - start : stop - start] += samples[:, begin - at : stop - at]
+            if at + samples.shape[1] > end:
+                return
+            self._waiting = None
+
+
+class Picture:
+    """Draws the film's frames, one after the other."""
+
+    def __init__(self, manifest: Manifest, folder: Callable[[Track], Path], plan: list[Scene]) -> None:
+        self._manifest, self._plan = manifest, plan
+        self._readers = [(track, VideoReader(folder(track), track, plan)) for track in video_tracks(manifest)]
+        self._canvas = Canvas(WIDTH, HEIGHT)
+        self._scene: Scene | None = None
+        self._drawn: dict[Cell, object] = {}
+
+    def at(self, us: int) -> Any:
+        """The frame of this moment."""
+        scene = next((scene for scene in self._plan if scene.start_us <= us < scene.end_us), self._plan[-1])
+        if scene is not self._scene:
+            self._scene, self._drawn = scene, {}
+            self._canvas.clear()
+        for cell in scene.cells:
+            self._draw(cell, us)
+        return self._canvas.frame()
+
+    def _draw(self, cell: Cell, us: int) -> None:
+        shown = None
+        for track, reader in self._readers:
+            if (track.participant, track.source) == (cell.participant, cell.source) and track.start_us <= us + HOLD_US:
+                shown = reader.at(us, cell) or shown
+        name = self._manifest.name_of(cell.participant)
+        if shown is None:
+            if self._drawn.get(cell) == "placeholder":
+                return
+            self._canvas.paste(placeholder(name, cell.width, cell.height), cell.x, cell.y)
+            self._drawn[cell] = "placeholder"
+        else:
+            planes, x, y = shown
+            if self._drawn.get(cell) is planes:
+                return
+            if (x or y) and self._drawn.get(cell) in (None, "placeholder"):
+                self._canvas.fill(cell.x, cell.y, cell.width, cell.height)
+            self._canvas.paste(planes, cell.x + x, cell.y + y)
+            self._drawn[cell] = planes
+        label = name_label(name, cell.width)
+        height, width = label.planes.y.shape
+        if width <= cell.width and height <= cell.height:
+            self._canvas.blend(
+                label,
+                cell.x + min(10, (cell.width - width) // 2 * 2),
+                cell.y + cell.height - height - min(10, (cell.height - height) // 2 * 2),
+            )
+
+    def close(self) -> None:
+        for _, reader in self._readers:
+            reader.stop()
+
+
+def compose(
+    manifest: Manifest, folder: Callable[[Track], Path], target: Path, progress: Progress = lambda _percent, _eta: None
+) -> None:
+    """Write the film of a recording. Whole or not at all. Raises NothingToCompose.
+
+    folder: where a track's file is. MP4, H.264 and AAC, its index in front so that it plays while it loads.
+    """
+    plan = scenes(manifest)
+    if not plan or not manifest.tracks:
+        raise NothingToCompose("There is neither sound nor picture in this recording.")
+    partial = target.with_name("partial-" + target.name)
+    picture = Picture(manifest, folder, plan)
+    voices = [AudioReader(folder(track), track) for track in audio_tracks(manifest)]
+    try:
+        with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            _write(container, manifest.duration_us, picture, voices, progress)
+    finally:
+        picture.close()
+    partial.replace(target)
+
+
+def _write(container: Any, duration_us: int, picture: Picture, voices: list[AudioReader], progress: Progress) -> None:
+    video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "24", "g": str(2 * FPS)})
+    video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    video.time_base = video.codec_context.time_base = Fraction(1, FPS)
+    audio = container.add_stream("aac", rate=AUDIO_HZ, layout="stereo")
+    audio.bit_rate = 128_000
+    frames = max(1, round(duration_us * FPS / 1e6))
+    began = told = time.monotonic()
+    sample = 0
+    for number in range(frames):
+        frame = picture.at(round((number + 0.5) * 1e6 / FPS))
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
+        for packet in video.encode(frame):
+            container.mux(packet)
+        while sample < (number + 1) * AUDIO_HZ // FPS:
+            sample = _write_sound(container, audio, voices, sample)
+        now = time.monotonic()
+        if now - told >= 0.5:
+            told = now
+            done = (number + 1) / frames
+            progress(done * 100, (now - began) / done * (1 - done))
+    for stream in (video, audio):
+        for packet in stream.encode(None):
+            container.mux(packet)
+    progress(100, 0)
+
+
+def _write_sound(container: Any, audio: Any, voices: list[AudioReader], sample: int) -> int:
+    block = np.zeros((2, MIX_SAMPLES), np.float32)
+    for voice in voices:
+        voice.add_to(block, sample)
+    # Several voices at once may add up to more than there is room for: bend instead of clip.
+    loud = np.abs(block) > 0.8
+    if loud.any():
+        block[loud] = np.sign(block[loud]) * (0.8 + 0.2 * np.tanh((np.abs(block[loud]) - 0.8) / 0.2))
+    frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+    frame.rate, frame.pts, frame.time_base = AUDIO_HZ, sample, Fraction(1, AUDIO_HZ)
+    for packet in audio.encode(frame):
+        container.mux(packet)
+    return sample + MIX_SAMPLES

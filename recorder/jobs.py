@@ -1,0 +1,152 @@
+"""The Celery app: `celery -A recorder.jobs worker`.
+
+A task carries a recording's id and nothing else; the job's row on the server is the truth. A task that comes twice is refused the
+claim; one that is lost is told again by the server when its lease has lapsed.
+"""
+
+import logging
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from recorder import config
+from recorder.pipeline import Failed, Pipeline
+from recorder.publish import Library, Refused
+
+log = logging.getLogger(__name__)
+# How often the server hears of progress, and that we still live when there is none, seconds.
+TELL_S, ALIVE_S = 0.7, 8.0
+
+
+def make_app(settings: config.Settings) -> Celery:
+    """Files as the broker unless CELERY_BROKER_URL says otherwise. No result backend: the row holds the state."""
+    app = Celery("letterbox", broker=settings.broker_url or "filesystem://")
+    if not settings.broker_url:
+        folder = settings.work_dir / "broker"
+        for name in ("queue", "control"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        app.conf.broker_transport_options = _filesystem(folder)
+    app.conf.update(
+        task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=1, task_reject_on_worker_lost=True,
+        broker_connection_retry_on_startup=True, worker_hijack_root_logger=False, task_default_queue="letterbox",
+        task_routes={"recorder.jobs.compose": {"queue": "letterbox"}},
+    )  # fmt: skip
+    return app
+
+
+def _filesystem(folder: Path) -> dict[str, Any]:
+    queue = str(folder / "queue")
+    return {"data_folder_in": queue, "data_folder_out": queue, "control_folder": str(folder / "control"), "polling_interval": 0.2}
+
+
+settings = config.settings()
+app = make_app(settings)
+
+
+class LeaseLost(Exception):
+    """The step was given to another worker: stop."""
+
+
+class Heartbeat:
+    """Tells the server of progress, and while there is none that we live. update() raises LeaseLost."""
+
+    def __init__(self, library: Library, recording: str, step: str, attempt: int) -> None:
+        self._library, self._recording, self._step, self._attempt = library, recording, step, attempt
+        self._percent, self._eta_s = 0, None
+        self._lost = self._stop = False
+        self._changed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def update(self, percent: float, eta_s: float | None) -> None:
+        if self._lost:
+            raise LeaseLost
+        self._percent, self._eta_s = max(0, min(100, int(percent))), None if eta_s is None else max(0, round(eta_s))  # type: ignore[assignment]
+        self._changed.set()
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._changed.wait(ALIVE_S)
+            self._changed.clear()
+            if self._stop:
+                return
+            try:
+                self._library.advance_job(self._recording, self._step, self._attempt, progress=self._percent, eta_s=self._eta_s)
+            except Refused:
+                self._lost = True
+                return
+            except Exception as error:
+                log.warning("recording=%s step=%s the server is away: %s", self._recording, self._step, error)
+            time.sleep(TELL_S)
+
+    def stop(self) -> None:
+        self._stop = True
+        self._changed.set()
+        self._thread.join(timeout=5)
+
+
+def run(recording: str, step: str) -> None:
+    """Claim one step, do it, say how it went, and enqueue what follows. Nothing to do is no error."""
+    library = Library(settings)
+    try:
+        try:
+            claim = library.claim_job(recording, step, f"{socket.gethostname()}:{threading.get_native_id()}")
+        except Refused as refusal:
+            log.info("recording=%s step=%s not ours: %s", recording, step, refusal)
+            return
+        for following in _work(library, recording, step, int(claim["attempt"])):
+            enqueue(recording, following)
+    finally:
+        library.close()
+
+
+def _work(library: Library, recording: str, step: str, attempt: int) -> list[str]:
+    heartbeat = Heartbeat(library, recording, step, attempt)
+    began = time.monotonic()
+    try:
+        Pipeline(settings, library, recording, heartbeat.update).run(step)
+    except LeaseLost:
+        return []
+    except Exception as error:
+        heartbeat.stop()
+        log.exception("recording=%s step=%s failed", recording, step)
+        reason = str(error) if isinstance(error, Failed) else f"The step {step} failed: {error}"
+        return library.advance_job(recording, step, attempt, state="failed", reason=reason[:2000])
+    finally:
+        heartbeat.stop()
+    log.info("recording=%s step=%s done in %.1f s", recording, step, time.monotonic() - began)
+    return library.advance_job(recording, step, attempt, state="done", progress=100)
+
+
+@app.task(name="recorder.jobs.verify")  # type: ignore[untyped-decorator,unused-ignore]
+def verify(recording: str) -> None:
+    run(recording, "verify")
+
+
+@app.task(name="recorder.jobs.manifest")  # type: ignore[untyped-decorator,unused-ignore]
+def manifest(recording: str) -> None:
+    run(recording, "manifest")
+
+
+@app.task(name="recorder.jobs.poster")  # type: ignore[untyped-decorator,unused-ignore]
+def poster(recording: str) -> None:
+    run(recording, "poster")
+
+
+@app.task(name="recorder.jobs.compose")  # type: ignore[untyped-decorator,unused-ignore]
+def compose(recording: str) -> None:
+    run(recording, "compose")
+
+
+@app.task(name="recorder.jobs.publish")  # type: ignore[untyped-decorator,unused-ignore]
+def publish(recording: str) -> None:
+    run(recording, "publish")
+
+
+def enqueue(recording: str, step: str) -> None:
+    """Hand a step to the broker."""
+    app.send_task(f"recorder.jobs.{step}", args=[recording])
