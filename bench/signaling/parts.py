@@ -1,8 +1,9 @@
 """The measurements, each of one system from its start to its end."""
 
 import gc
-import itertools
 import math
+import os
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -166,7 +167,6 @@ def _nothing() -> Iterator[None]:
 # -- between two processes -------------------------------------------------------------------------------------------------------
 
 CROSS_PAIRS = 100
-CANDIDATES = 6
 
 
 def cross_worker(system: System, knobs: Knobs, results: Results) -> None:
@@ -227,29 +227,33 @@ def _compare(
 def _placed(
     loop: Loop, server: Server, pairs: Sequence[tuple[LetterboxPeer, LetterboxPeer]]
 ) -> tuple[dict[int, HttpConnection], dict[int, HttpConnection]]:
-    """For each pair a connection to post over in the receiver's own worker, and one in another.
-
-    Which worker has accepted a connection is read from /proc.
-    """
-    tries = [HttpConnection(loop, server.port) for _ in range(CANDIDATES * len(pairs))]
-    answered = itertools.count(1)
-    count = 0
-
-    def note(_status: int, _body: bytes) -> None:
-        nonlocal count
-        count = next(answered)
-
-    for connection in tries:
-        connection.request(get("/healthz"), note)
-    loop.run(lambda: count == len(tries), 15, "opening connections")
+    """For each pair a connection to post over in the receiver's own worker, and one in another."""
+    by_worker = {pid: _accepted_by(loop, server, pid, len(pairs)) for pid in server.workers()}
     owner = owners(server)
     near: dict[int, HttpConnection] = {}
     far: dict[int, HttpConnection] = {}
     for turn, (_, receiver) in enumerate(pairs):
         home = owner[_local_port(receiver.polling)]
-        for connection in tries[turn * CANDIDATES : (turn + 1) * CANDIDATES]:
-            (near if owner[_local_port(connection)] == home else far).setdefault(turn, connection)
+        for connections in by_worker.values():
+            (near if owner[_local_port(connections[turn])] == home else far).setdefault(turn, connections[turn])
     return near, far
+
+
+def _accepted_by(loop: Loop, server: Server, worker: int, count: int) -> list[HttpConnection]:
+    """So many connections that this worker has accepted: the others sleep meanwhile. Left to themselves, one takes nearly all."""
+    others = [pid for pid in server.workers() if pid != worker]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    answered: list[int] = []
+    try:
+        found = [HttpConnection(loop, server.port) for _ in range(count)]
+        for connection in found:
+            connection.request(get("/healthz"), lambda status, _body: answered.append(status))
+        loop.run(lambda: len(answered) == count, 15, "opening connections")
+    finally:
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+    return found
 
 
 def _local_port(connection: HttpConnection) -> int:
