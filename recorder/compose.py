@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from numpy.typing import NDArray
 
 from recorder.layout import HEIGHT, WIDTH, Cell, Scene, audio_tracks, scenes, video_tracks
 from recorder.manifest import Manifest, Track
-from recorder.picture import Canvas, Planes, fitted, name_label, placeholder
+from recorder.picture import Canvas, Fit, Planes, name_label, placeholder
 
 FPS = 30
 AUDIO_HZ = 48_000
 # A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
 HOLD_US = 2_000_000
+# A screen on which nothing moves sends hardly any frames.
+SCREEN_HOLD_US = 15_000_000
 AHEAD = 6
 MIX_SAMPLES = 1024
 
@@ -35,40 +38,54 @@ class NothingToCompose(Exception):
     """No track of the recording can be shown or heard."""
 
 
+@dataclass
+class Shown:
+    """One decoded frame, and how it looks in the cell it was scaled for. at_us: on the timeline."""
+
+    at_us: int
+    frame: Any
+    cell: Cell
+    planes: Planes
+    x: int
+    y: int
+
+
 class VideoReader:
-    """One video track, decoded in a thread, scaled to the cell it is shown in at the time."""
+    """One video track, decoded in a thread, scaled there to the cell it is shown in at the time.
+
+    The thread begins with the first question, so that a recording of many tracks does not open all of them at once.
+    """
 
     def __init__(self, path: Path, track: Track, plan: list[Scene]) -> None:
         self._path, self._track = path, track
-        self._cells = [(scene.start_us, scene.end_us, _cell_of(scene, track)) for scene in plan]
-        self._queue: queue.Queue[tuple[int, tuple[Planes, int, int, Cell]] | None] = queue.Queue(AHEAD)
+        cells = [(scene.start_us, scene.end_us, _cell_of(scene, track)) for scene in plan]
+        self._cells = [(start_us, end_us, cell) for start_us, end_us, cell in cells if cell is not None]
+        self._hold_us = SCREEN_HOLD_US if track.source == "screen" else HOLD_US
+        self._queue: queue.Queue[Shown | None] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
-        self._now: tuple[int, tuple[Planes, int, int, Cell]] | None = None
-        self._next: tuple[int, tuple[Planes, int, int, Cell]] | None = None
+        self._now: Shown | None = None
+        self._next: Shown | None = None
         self._ended = False
+        self._fit = Fit()
         self._thread = threading.Thread(target=self._run, name=f"decode {path.name}", daemon=True)
-        self._thread.start()
 
     def _run(self) -> None:
+        fit = Fit()
         try:
             for at_us, frame in decoded_video(self._path, self._track.start_us):
-                for cell in self._cells_at(at_us):
-                    planes, x, y = fitted(frame, cell.width, cell.height)
-                    self._put((at_us, (planes, x, y, cell)))
-                    if self._stopped.is_set():
-                        return
+                cell = self._cell_at(at_us)
+                if self._stopped.is_set():
+                    return
+                if cell is not None:
+                    self._put(Shown(at_us, frame, cell, *fit(frame, cell.width, cell.height)))
         finally:
             self._put(None)
 
-    def _cells_at(self, at_us: int) -> Iterator[Cell]:
-        """The cell this frame is shown in; also the next scene's, when the frame may still be held there."""
-        seen = set()
-        for start_us, end_us, cell in self._cells:
-            if cell is not None and start_us < at_us + HOLD_US // 20 and at_us < end_us and cell not in seen:
-                seen.add(cell)
-                yield cell
+    def _cell_at(self, at_us: int) -> Cell | None:
+        """The cell of this moment, or the one that comes while the frame would still be held."""
+        return next((cell for start, end, cell in self._cells if start - self._hold_us <= at_us < end), None)
 
-    def _put(self, item: tuple[int, tuple[Planes, int, int, Cell]] | None) -> None:
+    def _put(self, item: Shown | None) -> None:
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, timeout=0.5)
@@ -76,34 +93,26 @@ class VideoReader:
             except queue.Full:
                 continue
 
-    def at(self, us: int, cell: Cell) -> tuple[Planes, int, int] | None:
+    def at(self, us: int, cell: Cell) -> Shown | None:
         """The picture to show at this time in this cell; None when there is none. Times only go forward."""
-        while not self._ended and (self._next is None or self._next[0] <= us):
+        if self._thread.ident is None:
+            self._thread.start()
+        while not self._ended and (self._next is None or self._next.at_us <= us):
             if self._next is not None:
                 self._now = self._next
-            item = self._queue.get()
-            if item is None:
-                self._ended, self._next = True, None
-                break
-            self._next = item
-            if item[0] > us:
-                break
-        if self._now is None or us - self._now[0] > HOLD_US:
+            self._next = self._queue.get()
+            self._ended = self._next is None
+        if self._now is None or us - self._now.at_us > self._hold_us:
             return None
-        planes, x, y, shown = self._now[1]
-        if shown != cell:
-            # The grid has moved since this frame was scaled: until the next one comes it is made to fit as it is.
-            return None if (shown.width, shown.height) != (cell.width, cell.height) else (planes, x, y)
-        return planes, x, y
+        if self._now.cell != cell:
+            # The grid has moved since this frame was scaled.
+            self._now = Shown(self._now.at_us, self._now.frame, cell, *self._fit(self._now.frame, cell.width, cell.height))
+        return self._now
 
     def stop(self) -> None:
         self._stopped.set()
-        while True:
-            try:
-                self._queue.get_nowait()
-            except queue.Empty:
-                break
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
 
 
 def _cell_of(scene: Scene, track: Track) -> Cell | None:
@@ -217,13 +226,14 @@ class Picture:
             self._canvas.paste(placeholder(name, cell.width, cell.height), cell.x, cell.y)
             self._drawn[cell] = "placeholder"
         else:
-            planes, x, y = shown
-            if self._drawn.get(cell) is planes:
+            before = self._drawn.get(cell)
+            if before is shown:
                 return
-            if (x or y) and self._drawn.get(cell) in (None, "placeholder"):
+            if not isinstance(before, Shown) or before.planes.y.shape != shown.planes.y.shape:
+                # What was larger here (the placeholder, the same camera upright) must not look out beside it.
                 self._canvas.fill(cell.x, cell.y, cell.width, cell.height)
-            self._canvas.paste(planes, cell.x + x, cell.y + y)
-            self._drawn[cell] = planes
+            self._canvas.paste(shown.planes, cell.x + shown.x, cell.y + shown.y)
+            self._drawn[cell] = shown
         label = name_label(name, cell.width)
         height, width = label.planes.y.shape
         if width <= cell.width and height <= cell.height:

@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -139,13 +140,19 @@ def placeholder(name: str, width: int, height: int) -> Planes:
     return from_image(image)
 
 
-def fitted(frame: Any, width: int, height: int) -> tuple[Planes, int, int]:
-    """A decoded frame scaled into a cell, its shape kept; and how far from the cell's corner it lies (even)."""
-    scale = min(width / frame.width, height / frame.height)
-    fit_width, fit_height = max(2, round(frame.width * scale) // 2 * 2), max(2, round(frame.height * scale) // 2 * 2)
-    # A hair's breadth of border is worse than a hair's breadth of distortion.
-    fit_width = width if width - fit_width <= 4 else fit_width
-    fit_height = height if height - fit_height <= 4 else fit_height
-    if (frame.width, frame.height, frame.format.name) != (fit_width, fit_height, "yuv420p"):
-        frame = frame.reformat(fit_width, fit_height, "yuv420p", interpolation="BILINEAR")
-    return to_planes(frame), (width - fit_width) // 4 * 2, (height - fit_height) // 4 * 2
+class Fit:
+    """Scales frames into cells. One for each thread: it keeps its tables from frame to frame."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: Any, width: int, height: int) -> tuple[Planes, int, int]:
+        """A decoded frame scaled into a cell, its shape kept; and how far from the cell's corner it lies (even)."""
+        scale = min(width / frame.width, height / frame.height)
+        fit_width, fit_height = max(2, round(frame.width * scale) // 2 * 2), max(2, round(frame.height * scale) // 2 * 2)
+        # A hair's breadth of border is worse than a hair's breadth of distortion.
+        fit_width = width if width - fit_width <= 4 else fit_width
+        fit_height = height if height - fit_height <= 4 else fit_height
+        if (frame.width, frame.height, frame.format.name) != (fit_width, fit_height, "yuv420p"):
+            frame = self._reformatter.reformat(frame, fit_width, fit_height, "yuv420p", interpolation="BILINEAR")
+        return to_planes(frame), (width - fit_width) // 4 * 2, (height - fit_height) // 4 * 2

@@ -8,7 +8,7 @@ import av
 
 from recorder.layout import HEIGHT, WIDTH, scenes, video_tracks
 from recorder.manifest import Manifest, Track
-from recorder.picture import Canvas, fitted, name_label, placeholder
+from recorder.picture import Canvas, Fit, name_label, placeholder
 
 
 def poster(manifest: Manifest, folder: Callable[[Track], Path], target: Path) -> None:
@@ -23,7 +23,7 @@ def poster(manifest: Manifest, folder: Callable[[Track], Path], target: Path) ->
             if (track.participant, track.source) == (cell.participant, cell.source) and track.start_us <= at_us < track.end_us:
                 frame = frame_at(folder(track), at_us - track.start_us)
                 if frame is not None:
-                    planes, x, y = fitted(frame, cell.width, cell.height)
+                    planes, x, y = Fit()(frame, cell.width, cell.height)
                     canvas.paste(planes, cell.x + x, cell.y + y)
         label = name_label(name, cell.width)
         if label.planes.y.shape[1] <= cell.width:
