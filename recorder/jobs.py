@@ -14,6 +14,7 @@ from typing import Any
 from celery import Celery
 
 from recorder import config
+from recorder.compose import NothingToCompose
 from recorder.pipeline import Failed, Pipeline
 from recorder.publish import Library, Refused
 
@@ -107,19 +108,29 @@ def run(recording: str, step: str) -> None:
 def _work(library: Library, recording: str, step: str, attempt: int) -> list[str]:
     heartbeat = Heartbeat(library, recording, step, attempt)
     began = time.monotonic()
+    news: dict[str, Any] = {"state": "done", "progress": 100}
     try:
         Pipeline(settings, library, recording, heartbeat.update).run(step)
+        log.info("recording=%s step=%s done in %.1f s", recording, step, time.monotonic() - began)
     except LeaseLost:
+        log.info("recording=%s step=%s is another worker's now", recording, step)
         return []
     except Exception as error:
-        heartbeat.stop()
         log.exception("recording=%s step=%s failed", recording, step)
-        reason = str(error) if isinstance(error, Failed) else f"The step {step} failed: {error}"
-        return library.advance_job(recording, step, attempt, state="failed", reason=reason[:2000])
+        news = {"state": "failed", "reason": reason_of(step, error)}
     finally:
         heartbeat.stop()
-    log.info("recording=%s step=%s done in %.1f s", recording, step, time.monotonic() - began)
-    return library.advance_job(recording, step, attempt, state="done", progress=100)
+    try:
+        return library.advance_job(recording, step, attempt, **news)
+    except Refused as refusal:
+        log.info("recording=%s step=%s is not wanted any more: %s", recording, step, refusal)
+        return []
+
+
+def reason_of(step: str, error: Exception) -> str:
+    """Why a step failed, for people: our own words where we have them."""
+    ours = isinstance(error, Failed | NothingToCompose)
+    return (str(error) if ours else f"The step {step} failed: {error or type(error).__name__}")[:2000]
 
 
 @app.task(name="recorder.jobs.verify")  # type: ignore[untyped-decorator,unused-ignore]

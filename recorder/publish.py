@@ -82,19 +82,28 @@ class Library:
 
     def upload(self, recording: str, path: Path, name: str, kind: str, meta: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make a local file an artifact of the recording; goes on where an earlier try was cut. Returns the artifact."""
-        size = path.stat().st_size
         where = f"/recordings/{recording}/uploads/{quote(name)}"
+        facts = {"name": name, "kind": kind, "media_type": media_type_of(name), "bytes": path.stat().st_size}
+        facts |= {"sha256": sha256_of(path), "meta": meta or {}}
         received = self._call("GET", where)["received"]
-        if received > size:
-            received = 0
+        for begin in (received, 0):
+            self._send(where, path, begin)
+            try:
+                return self._call("POST", f"/recordings/{recording}/artifacts", json=facts)
+            except Refused as refusal:
+                if refusal.code != "not-the-same" or begin == 0:
+                    raise
+                # What was there came from an earlier, different file of this name.
+        raise AssertionError("unreachable")
+
+    def _send(self, where: str, path: Path, received: int) -> None:
+        size = path.stat().st_size
+        if received > size or size == 0:
+            received = self._piece(where, 0, b"")
         with path.open("rb") as file:
-            while received < size or size == 0:
+            while received < size:
                 file.seek(received)
                 received = self._piece(where, received, file.read(PIECE_BYTES))
-                if size == 0:
-                    break
-        file_facts = {"name": name, "kind": kind, "media_type": media_type_of(name), "bytes": size, "sha256": sha256_of(path)}
-        return self._call("POST", f"/recordings/{recording}/artifacts", json=file_facts | {"meta": meta or {}})
 
     def _piece(self, where: str, offset: int, data: bytes) -> int:
         try:
