@@ -53,7 +53,25 @@ export class Peer {
     /** @type {Record<string, Source>} */
     this.theirSources = {};
     this.closed = false;
+    /** What they tell us is taken in one thing after the other: a check of our state must not see half of what came before. */
+    this.inbox = Promise.resolve();
     this.connection = this.connect();
+  }
+
+  /**
+   * Their offer, answer or candidates, in the order in which they came.
+   *
+   * @param {"offer" | "answer" | "candidate"} kind
+   * @param {any} body
+   * @returns {Promise<void>}
+   */
+  take(kind, body) {
+    this.inbox = this.inbox
+      .then(() => (kind === "candidate" ? this.candidates(body) : this.described(body)))
+      .catch((error) => {
+        if (!this.closed) console.error(`peer: ${kind} could not be taken in`, error);
+      });
+    return this.inbox;
   }
 
   connect() {

@@ -43,14 +43,21 @@ export class Prejoin {
     this.metering.abort();
   }
 
-  async open() {
+  /** Open the devices; join() waits for it, however quick one is. */
+  open() {
+    this.opening = this.openDevices();
+    return this.opening;
+  }
+
+  /** @returns {Promise<void>} */
+  async openDevices() {
     media.close(this.stream);
     const { stream, problems } = await media.open({ audio: this.chosen.audio, video: this.chosen.video });
     if (Object.keys(problems).length > 0 && (this.chosen.audio || this.chosen.video)) {
       // A device chosen last time may be gone: any will do.
       media.close(stream);
       this.chosen = { audio: "", video: "" };
-      return this.open();
+      return this.openDevices();
     }
     this.stream = stream;
     this.apply();
@@ -128,6 +135,7 @@ export class Prejoin {
     const button = find("[data-testid=join]");
     button.disabled = true;
     try {
+      await this.opening;
       await this.onJoin({ name, stream: this.stream, microphone: this.wanted.microphone, camera: this.wanted.camera });
     } finally {
       button.disabled = false;

@@ -119,8 +119,10 @@ export class Room {
   /** @param {Participant} participant */
   async offerTo(participant) {
     const peer = this.peerOf(participant);
+    // All in one turn, so that the first offer holds everything.
+    const sending = [...this.tracks].map(([source, track]) => peer.setTrack(source, track));
     if (participant.kind === "person") peer.openChannel();
-    for (const [source, track] of this.tracks) await peer.setTrack(source, track);
+    await Promise.all(sending);
     this.adjustQuality();
   }
 
@@ -157,8 +159,8 @@ export class Room {
     }
     const sender = this.participants.get(from);
     if (!sender) return;
-    if (kind === "offer" || kind === "answer") void this.described(sender, body);
-    else if (kind === "candidate") void this.peerOf(sender).candidates(body);
+    if (kind === "offer" || kind === "answer") void this.described(sender, kind, body);
+    else if (kind === "candidate") void this.peerOf(sender).take(kind, body);
     else if (kind === "state") this.on.mediaState(sender, body);
     else if (kind === "chat") this.on.chat(sender, String(body.text ?? ""), Number(body.at_ms) || Date.now());
   }
@@ -181,16 +183,13 @@ export class Room {
 
   /**
    * @param {Participant} sender
+   * @param {"offer" | "answer"} kind
    * @param {any} body
    */
-  async described(sender, body) {
+  async described(sender, kind, body) {
     const isNew = !this.peers.has(sender.id);
     const peer = this.peerOf(sender);
-    try {
-      await peer.described(body);
-    } catch (error) {
-      console.error("room: a description could not be taken in", error);
-    }
+    await peer.take(kind, body);
     if (isNew) for (const [source, track] of this.tracks) await peer.setTrack(source, track);
     this.adjustQuality();
   }
