@@ -43,7 +43,8 @@ def grid(keys: list[tuple[str, str]], x: int, y: int, width: int, height: int) -
     """Cells of one size, as large as fits, the last row centred."""
     if not keys:
         return ()
-    columns = min(range(1, len(keys) + 1), key=lambda count: -_cell_area(len(keys), count, width, height))
+    # Of equals the one with more columns: people sit side by side.
+    columns = max(range(1, len(keys) + 1), key=lambda count: (_cell_area(len(keys), count, width, height), count))
     rows = math.ceil(len(keys) / columns)
     cell_width = even(min(width / columns, height / rows * 16 / 9))
     cell_height = even(min(height / rows, cell_width * 9 / 16))

@@ -299,7 +299,7 @@ def publish_segment(settings: Settings, folder: Path) -> Manifest:
     library = Library(settings)
     try:
         date = naming.date_of(described.started_at_ms)
-        used: dict[tuple[str, str], int] = {}
+        used = _parts_elsewhere(library, described.recording, folder.name)
         for track in described.tracks:
             person = described.name_of(track.participant)
             part = used[person, track.source] = used.get((person, track.source), 0) + 1
@@ -313,6 +313,17 @@ def publish_segment(settings: Settings, folder: Path) -> Manifest:
         library.close()
     (folder / "published").touch()
     return described
+
+
+def _parts_elsewhere(library: Library, recording: str, segment_id: str) -> dict[tuple[str, str], int]:
+    """(person, source) → how many files of it other segments have handed in: ours must not take their names."""
+    used: dict[tuple[str, str], int] = {}
+    for artifact in library.describe(recording)["artifacts"]:
+        meta = artifact["meta"]
+        if artifact["kind"] == "track" and meta.get("segment") != segment_id:
+            key = (str(meta.get("person")), str(meta.get("source")))
+            used[key] = used.get(key, 0) + 1
+    return used
 
 
 async def end(server: Server, described: Manifest, segment_id: str, reason: str) -> None:

@@ -150,7 +150,8 @@ class Visitor:
         def risen() -> bool:
             now = self.received()
             return len(now) == count and all(
-                now[who]["frames"] > before.get(who, {}).get("frames", 0) + 5 and now[who]["sound"] > before.get(who, {}).get("sound", 0)
+                now[who]["frames"] > before.get(who, {}).get("frames", 0) + 5
+                and now[who]["sound"] > before.get(who, {}).get("sound", 0)
                 for who in now
             )
 

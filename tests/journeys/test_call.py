@@ -98,9 +98,11 @@ def test_chat_goes_by_data_channel_and_costs_the_server_nothing(visitor):
     ana.page.click("[data-testid=chat-send]")
 
     ben.page.wait_for_selector("[data-testid=chat-message]", state="attached")
-    assert ben.page.locator("[data-testid=chat-message] .text").inner_text() == "<b>Hello</b>, Ben" or ben.page.evaluate(
-        "() => document.querySelector('[data-testid=chat-message] .text').textContent"
-    ) == "<b>Hello</b>, Ben"
+    assert (
+        ben.page.locator("[data-testid=chat-message] .text").inner_text() == "<b>Hello</b>, Ben"
+        or ben.page.evaluate("() => document.querySelector('[data-testid=chat-message] .text').textContent")
+        == "<b>Hello</b>, Ben"
+    )
     assert not any('"chat"' in body for body in posted)
 
 
@@ -162,7 +164,9 @@ def test_without_camera_permission_the_page_says_what_to_do_and_one_can_still_jo
 
 def test_without_any_device_the_page_says_so(visitor):
     poor = visitor()
-    poor.page.add_init_script("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotFoundError'));")
+    poor.page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotFoundError'));"
+    )
 
     poor.page.goto(poor.house.url + visitor().makes_room("No devices"))
 
