@@ -37,6 +37,10 @@ def test_cells_are_even_inside_and_apart(people: int, screens: int) -> None:
         assert all(apart(cell, other) for other in cells[number + 1 :])
 
 
+def test_two_sit_side_by_side() -> None:
+    assert [(cell.x, cell.y) for cell in arrange(["a", "b"], [])] == [(0, 180), (640, 180)]
+
+
 def test_one_fills_the_picture_and_four_share_it() -> None:
     assert arrange(["a"], []) == (Cell("a", "camera", 0, 0, 1280, 720),)
     assert [(cell.x, cell.y, cell.width, cell.height) for cell in arrange(list("abcd"), [])] == [
