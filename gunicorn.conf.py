@@ -1,5 +1,6 @@
 """How gunicorn serves Letterbox. Read by `gunicorn -c gunicorn.conf.py 'app:create_app()'`."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -30,6 +31,9 @@ loglevel = os.environ.get("LETTERBOX_LOG_LEVEL", "info")
 
 def post_worker_init(worker):
     """On SIGTERM the stock worker waits for its threads, and they wait for messages: answer them."""
+    # What was made until now stays for good: without this, looking through all of it stops every poll for 36 ms now and then.
+    gc.collect()
+    gc.freeze()
 
     def watch() -> None:
         while worker.alive:

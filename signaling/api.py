@@ -102,6 +102,8 @@ def send() -> Any:
     server().limits.spend("sends", caller.id)
     exchange = request.environ.get("letterbox.exchange")
     data = request.get_data(cache=False) if exchange is None else exchange.body
+    if len(data) > server().settings.max_body_bytes:
+        raise errors.too_large(server().settings.max_body_bytes, "A request")
     posting = read_posting(caller, data, server().settings.max_message_bytes)
     if exchange is not None:
         exchange.queue(posting)

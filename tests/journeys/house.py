@@ -113,7 +113,8 @@ class Visitor:
         """participant → frames decoded and bytes of sound received so far."""
         return dict(
             self.page.evaluate(
-                """async () => Object.fromEntries(await Promise.all(letterbox.peers().filter(p => p.kind === 'person').map(async p => {
+                """async () => Object.fromEntries(await Promise.all(letterbox.peers()
+                    .filter(p => p.kind === 'person').map(async p => {
                     const found = { frames: 0, sound: 0 };
                     for (const report of (await p.connection.getStats()).values()) {
                         if (report.type !== 'inbound-rtp') continue;

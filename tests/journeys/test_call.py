@@ -1,6 +1,8 @@
 """People call each other: real browsers, a real server, nothing in between but HTTP and their own packets."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -69,7 +71,7 @@ def test_a_reload_in_mid_call_comes_back_to_the_same_seat(visitor):
     ben.page.wait_for_selector("#call:not([hidden])")
     ben.is_connected_to(1)
     ana.is_connected_to(1)
-    assert [name for name in ana.page.locator("[data-testid=tile] .name").all_inner_texts()] == ["Ana (you)", "Ben"]
+    assert ana.page.locator("[data-testid=tile] .name").all_inner_texts() == ["Ana (you)", "Ben"]
 
 
 def test_muting_is_shown_to_the_others(visitor):
@@ -200,9 +202,6 @@ def test_a_call_survives_the_web_process_being_killed(visitor, whole_house):
     ben.joins(room, "Ben")
     ana.is_connected_to(1)
     printed = len(whole_house.log)
-
-    import os
-    import signal
 
     os.kill(whole_house.pid_of("gunicorn"), signal.SIGKILL)
 

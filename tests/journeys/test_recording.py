@@ -20,8 +20,7 @@ def download(page, link) -> tuple[str, bytes]:
     with page.expect_download() as waiting:
         link.click()
     found = waiting.value
-    with open(found.path(), "rb") as file:
-        return found.suggested_filename, file.read()
+    return found.suggested_filename, found.path().read_bytes()
 
 
 def decode(data: bytes, kind: str) -> list:
