@@ -75,7 +75,7 @@ def recording(folder: Path, seconds: int) -> Manifest:
 
 
 def by_ffmpeg(folder: Path, seconds: int, target: Path) -> None:
-    """The same film by the command line: same grid, size, rate, preset, quality; no names, its build has none to draw with."""
+    """The same film by the command line: same grid, size, rate, preset and quality; without the names, which only ours draws."""
     inputs = [argument for name in PEOPLE for argument in ("-i", str(folder / f"{name}-camera.webm"))]
     inputs += [argument for name in PEOPLE for argument in ("-i", str(folder / f"{name}-microphone.webm"))]
     scaled = ";".join(f"[{n}:v]scale=640:360:flags=bilinear,fps=30[v{n}]" for n in range(4))
