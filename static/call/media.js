@@ -31,6 +31,7 @@ export function problemOf(error) {
  */
 export async function open({ audio = "", video = "" } = {}) {
   if (!canCapture()) return { stream: new MediaStream(), problems: { audio: "insecure", video: "insecure" } };
+  /** @type {{audio: MediaTrackConstraints | false, video: MediaTrackConstraints | false}} */
   const wanted = { audio: audio === false ? false : device(AUDIO, audio), video: video === false ? false : device(VIDEO, video) };
   if (!wanted.audio && !wanted.video) return { stream: new MediaStream(), problems: {} };
   try {

@@ -5,6 +5,8 @@ import { duration, t } from "./text.js";
 
 /** @typedef {import("./room.js").Recording} Recording */
 
+/** Worth interrupting for; the banner says the rest. */
+const SPOKEN = new Set(["recording", "paused", "failed"]);
 const RUNNING = new Set(["requested", "starting", "recording", "paused", "stopping"]);
 
 export class RecordingControl {
@@ -45,7 +47,7 @@ export class RecordingControl {
       find("#recording-reason").textContent = recording.state === "requested" ? (recording.reason ?? "") : "";
       const paused = recording.wanted === "paused";
       setIcon(find("[data-testid=record-pause]"), paused ? "play" : "pause", t(paused ? "recording.resume" : "recording.pause"));
-      if (recording.state !== before) announce(t(`recording.${recording.state}`, { by: recording.by }));
+      if (recording.state !== before && SPOKEN.has(recording.state)) announce(t(`recording.${recording.state}`, { by: recording.by }));
     }
     if (mark) announce(t("recording.marked", { by: mark.by }));
     this.tick();

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Mailbox } from "../../static/call/mailbox.js";
+
+/** A server that behaves: numbers, acknowledges, holds nothing; each answer can be lost on its way. */
+class FakeServer {
+  constructor() {
+    this.mailbox = [];
+    this.sent = [];
+    this.requests = [];
+    this.losses = [];
+    this.answers = [];
+    this.waiting = null;
+    this.fetch = (url, options) => this.answer(url, options);
+  }
+
+  deliver(kind, body = {}) {
+    this.mailbox.push({ seq: this.mailbox.length + 1, from: "pother", kind, body });
+    this.waiting?.();
+  }
+
+  async answer(url, { method, body, signal }) {
+    this.requests.push({ method, url, body: body && JSON.parse(body) });
+    const prepared = this.answers.shift();
+    if (prepared) return typeof prepared === "function" ? prepared() : prepared;
+    return method === "POST" ? this.take(JSON.parse(body)) : this.poll(new URL(url, "http://x"), signal);
+  }
+
+  take({ messages }) {
+    for (const message of messages) if (message.n === this.sent.length + 1) this.sent.push(message);
+    if (this.losses.shift()) throw new TypeError("the answer was lost");
+    return json({ n: messages.at(-1).n });
+  }
+
+  async poll(url, signal) {
+    const after = Number(url.searchParams.get("after"));
+    while (this.mailbox.length <= after) {
+      await new Promise((resolve, reject) => {
+        this.waiting = resolve;
+        signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+      });
+    }
+    const messages = this.mailbox.slice(after);
+    if (this.losses.shift()) throw new TypeError("the answer was lost");
+    return json({ messages, wait_s: 25 });
+  }
+}
+
+const json = (value, status = 200, headers = {}) => new Response(JSON.stringify(value), { status, headers });
+
+function open(server, options = {}) {
+  const messages = [];
+  const states = [];
+  const arrivals = [];
+  const mailbox = new Mailbox({
+    token: "pt_x",
+    waitS: 25,
+    onMessage: (message) => {
+      messages.push(message);
+      arrivals.forEach((arrival) => arrival());
+    },
+    onState: (state) => {
+      states.push(state);
+      arrivals.forEach((arrival) => arrival());
+    },
+    fetch: server.fetch,
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+    ...options,
+  });
+  /** Waits for a fact, looked at whenever something arrives. */
+  const until = (fact) =>
+    new Promise((resolve) => {
+      const look = () => fact() && resolve();
+      arrivals.push(look);
+      const timer = setInterval(() => (look(), fact() && clearInterval(timer)), 1);
+      look();
+    });
+  return { mailbox, messages, states, until };
+}
+
+test("messages arrive once and in order although answers are lost", async (t) => {
+  const server = new FakeServer();
+  server.losses = [true, false, true, true];
+  const { mailbox, messages, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  mailbox.start();
+  for (const kind of ["a", "b", "c"]) server.deliver(kind);
+
+  await until(() => messages.length === 3);
+  assert.deepEqual(messages.map(({ seq }) => seq), [1, 2, 3]);
+});
+
+test("what is sent arrives once and in order although answers are lost", async (t) => {
+  const server = new FakeServer();
+  server.losses = [true, true, false];
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  mailbox.send("pother", "offer", { sdp: "1" });
+  mailbox.send("pother", "candidate", { sdp: "2" });
+
+  await until(() => server.sent.length === 2 && mailbox.outgoing.length === 0);
+  assert.deepEqual(server.sent.map(({ n, kind }) => [n, kind]), [[1, "offer"], [2, "candidate"]]);
+  assert.ok(server.requests.every(({ body }) => body.messages[0].n === 1), "a repeated POST keeps its numbers");
+});
+
+test("everything said in one turn goes in one request", async (t) => {
+  const server = new FakeServer();
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  for (let i = 0; i < 5; i += 1) mailbox.send("pother", "candidate", {});
+
+  await until(() => server.sent.length === 5);
+  assert.equal(server.requests.length, 1);
+});
+
+test("each poll has a nonce of its own and acknowledges what was taken", async (t) => {
+  const server = new FakeServer();
+  const { mailbox, messages, until } = open(server);
+  t.after(() => mailbox.stop());
+  mailbox.start();
+  server.deliver("a");
+  await until(() => messages.length === 1);
+  server.deliver("b");
+  await until(() => messages.length === 2);
+
+  const polls = server.requests.filter(({ method }) => method === "GET").map(({ url }) => new URL(url, "http://x").searchParams);
+
+  assert.deepEqual(polls.slice(0, 2).map((query) => query.get("after")), ["0", "1"]);
+  assert.equal(new Set(polls.map((query) => query.get("nonce"))).size, polls.length);
+});
+
+test("a newer poll in another tab ends this one", async () => {
+  const server = new FakeServer();
+  server.answers = [json({ type: "/problems/replaced", status: 409 }, 409)];
+  const { mailbox, states, until } = open(server);
+
+  mailbox.start();
+
+  await until(() => states.includes("replaced"));
+  await mailbox.polling;
+  assert.equal(server.requests.length, 1);
+});
+
+test("who was forgotten by the server is told so", async () => {
+  const server = new FakeServer();
+  server.answers = [json({ type: "/problems/participant-gone", status: 410 }, 410)];
+  const { mailbox, states, until } = open(server);
+
+  mailbox.start();
+
+  await until(() => states.includes("gone"));
+});
+
+test("a page of the proxy's in place of an answer is a network that is away, and is tried again", async (t) => {
+  const server = new FakeServer();
+  server.answers = [new Response("<html>Access denied</html>", { status: 200 }), new Response("Bad gateway", { status: 502 })];
+  const { mailbox, messages, states, until } = open(server);
+  t.after(() => mailbox.stop());
+  server.deliver("a");
+
+  mailbox.start();
+
+  await until(() => messages.length === 1);
+  assert.deepEqual(states, ["reconnecting", "connected"]);
+});
+
+test("a server that restarts is asked again", async (t) => {
+  const server = new FakeServer();
+  server.answers = [json({ messages: [], wait_s: 25, reconnect: true })];
+  const { mailbox, messages, until } = open(server);
+  t.after(() => mailbox.stop());
+  server.deliver("a");
+
+  mailbox.start();
+
+  await until(() => messages.length === 1);
+});
+
+test("the server says how long to ask for next time", async (t) => {
+  const server = new FakeServer();
+  server.answers = [json({ messages: [], wait_s: 8 })];
+  const { mailbox, messages, until } = open(server);
+  t.after(() => mailbox.stop());
+  server.deliver("a");
+
+  mailbox.start();
+  await until(() => messages.length === 1);
+
+  assert.match(server.requests[1].url, /wait_s=8/);
+});
+
+test("a message the server refuses is left out, and the rest goes on under the right numbers", async (t) => {
+  const server = new FakeServer();
+  server.answers = [json({ type: "/problems/no-such-recipient", status: 404 }, 404)];
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  mailbox.send("pgone", "offer", {});
+  mailbox.send("pother", "offer", {});
+
+  await until(() => server.sent.length === 1);
+  assert.deepEqual(server.sent.map(({ n, to }) => [n, to]), [[1, "pother"]]);
+});
