@@ -4,6 +4,7 @@ A thread per track decodes and scales (FFmpeg lets go of the interpreter meanwhi
 Memory does not grow with the length: each track is a few frames ahead at most.
 """
 
+import os
 import queue
 import threading
 import time
@@ -15,20 +16,22 @@ from typing import Any
 
 import av
 import numpy as np
-from numpy.typing import NDArray
+from av.video.reformatter import ColorRange, Colorspace
 
 from recorder.layout import HEIGHT, WIDTH, Cell, Scene, audio_tracks, scenes, video_tracks
 from recorder.manifest import Manifest, Track
 from recorder.picture import Canvas, Fit, Planes, name_label, placeholder
+from recorder.sound import AUDIO_HZ, AudioReader, Limiter
 
 FPS = 30
-AUDIO_HZ = 48_000
 # A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
 HOLD_US = 2_000_000
 # A screen on which nothing moves sends hardly any frames.
 SCREEN_HOLD_US = 15_000_000
 AHEAD = 6
 MIX_SAMPLES = 1024
+# A picture on which nothing moved for a second (nobody has a camera on) is said only so often, in frames: less work, same film.
+STILL_FRAMES = FPS
 
 # percent done, seconds left if known
 Progress = Callable[[float, float | None], None]
@@ -124,7 +127,8 @@ def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
     container: Any
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        # Everybody's track is decoded at once: threads within each would only cost.
+        stream.codec_context.thread_count = 1
         last_us = -1
         packets = container.demux(stream)
         while True:
@@ -144,56 +148,6 @@ def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
                     yield at_us, frame
 
 
-def decoded_audio(path: Path, start_us: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """(first sample's number on the timeline, samples as two rows), 48 kHz stereo, in order."""
-    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=AUDIO_HZ)
-    base = round(start_us * AUDIO_HZ / 1e6)
-    container: Any
-    with av.open(str(path)) as container:
-        packets = container.demux(container.streams.audio[0])
-        while True:
-            try:
-                frames = next(packets).decode()
-            except StopIteration:
-                return
-            except av.FFmpegError:
-                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
-            for frame in frames:
-                if frame.pts is None:
-                    continue
-                at = base + round(float(frame.pts * frame.time_base) * AUDIO_HZ)
-                for part in resampler.resample(frame):
-                    yield at, np.asarray(part.to_ndarray(), np.float32)
-                    at += part.samples
-
-
-class AudioReader:
-    """One audio track, read as blocks of the timeline; silence where it has nothing."""
-
-    def __init__(self, path: Path, track: Track) -> None:
-        self._parts = decoded_audio(path, track.start_us)
-        self._waiting: tuple[int, NDArray[np.float32]] | None = None
-        self._ended = False
-
-    def add_to(self, block: NDArray[np.float32], start: int) -> None:
-        """Add this track's samples from `start` on to the block. Blocks only go forward."""
-        end = start + block.shape[1]
-        while not self._ended:
-            if self._waiting is None:
-                self._waiting = next(self._parts, None)
-                self._ended = self._waiting is None
-                continue
-            at, samples = self._waiting
-            if at >= end:
-                return
-            begin, stop = max(at, start), min(at + samples.shape[1], end)
-            if stop > begin:
-                block[:, begin - start : stop - start] += samples[:, begin - at : stop - at]
-            if at + samples.shape[1] > end:
-                return
-            self._waiting = None
-
-
 class Picture:
     """Draws the film's frames, one after the other."""
 
@@ -203,15 +157,22 @@ class Picture:
         self._canvas = Canvas(WIDTH, HEIGHT)
         self._scene: Scene | None = None
         self._drawn: dict[Cell, object] = {}
+        self._changed = False
 
-    def at(self, us: int) -> Any:
-        """The frame of this moment."""
+    def move_to(self, us: int) -> bool:
+        """Draw this moment. Returns whether it looks any different. Times only go forward."""
+        self._changed = False
         scene = next((scene for scene in self._plan if scene.start_us <= us < scene.end_us), self._plan[-1])
         if scene is not self._scene:
             self._scene, self._drawn = scene, {}
             self._canvas.clear()
+            self._changed = True
         for cell in scene.cells:
             self._draw(cell, us)
+        return self._changed
+
+    def frame(self) -> Any:
+        """What is drawn, as a frame to encode."""
         return self._canvas.frame()
 
     def _draw(self, cell: Cell, us: int) -> None:
@@ -234,6 +195,7 @@ class Picture:
                 self._canvas.fill(cell.x, cell.y, cell.width, cell.height)
             self._canvas.paste(shown.planes, cell.x + shown.x, cell.y + shown.y)
             self._drawn[cell] = shown
+        self._changed = True
         label = name_label(name, cell.width)
         height, width = label.planes.y.shape
         if width <= cell.width and height <= cell.height:
@@ -273,18 +235,25 @@ def _write(container: Any, duration_us: int, picture: Picture, voices: list[Audi
     video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "24", "g": str(2 * FPS)})
     video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     video.time_base = video.codec_context.time_base = Fraction(1, FPS)
+    video.codec_context.thread_count = os.cpu_count() or 1
+    # What cameras send, said aloud: from the size a player would guess BT.709, and show faces a little greener.
+    video.codec_context.colorspace, video.codec_context.color_range = Colorspace.ITU601, ColorRange.MPEG
     audio = container.add_stream("aac", rate=AUDIO_HZ, layout="stereo")
     audio.bit_rate = 128_000
     frames = max(1, round(duration_us * FPS / 1e6))
     began = told = time.monotonic()
-    sample = 0
+    sample = changed = 0
+    limiter = Limiter()
     for number in range(frames):
-        frame = picture.at(round((number + 0.5) * 1e6 / FPS))
-        frame.pts, frame.time_base = number, Fraction(1, FPS)
-        for packet in video.encode(frame):
-            container.mux(packet)
+        if picture.move_to(round((number + 0.5) * 1e6 / FPS)):
+            changed = number
+        if number - changed < FPS or number % STILL_FRAMES == 0 or number == frames - 1:
+            frame = picture.frame()
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            for packet in video.encode(frame):
+                container.mux(packet)
         while sample < (number + 1) * AUDIO_HZ // FPS:
-            sample = _write_sound(container, audio, voices, sample)
+            sample = _write_sound(container, audio, voices, limiter, sample)
         now = time.monotonic()
         if now - told >= 0.5:
             told = now
@@ -296,15 +265,11 @@ def _write(container: Any, duration_us: int, picture: Picture, voices: list[Audi
     progress(100, 0)
 
 
-def _write_sound(container: Any, audio: Any, voices: list[AudioReader], sample: int) -> int:
+def _write_sound(container: Any, audio: Any, voices: list[AudioReader], limiter: Limiter, sample: int) -> int:
     block = np.zeros((2, MIX_SAMPLES), np.float32)
     for voice in voices:
         voice.add_to(block, sample)
-    # Several voices at once may add up to more than there is room for: bend instead of clip.
-    loud = np.abs(block) > 0.8
-    if loud.any():
-        block[loud] = np.sign(block[loud]) * (0.8 + 0.2 * np.tanh((np.abs(block[loud]) - 0.8) / 0.2))
-    frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+    frame = av.AudioFrame.from_ndarray(limiter(block), format="fltp", layout="stereo")
     frame.rate, frame.pts, frame.time_base = AUDIO_HZ, sample, Fraction(1, AUDIO_HZ)
     for packet in audio.encode(frame):
         container.mux(packet)

@@ -47,7 +47,7 @@ def to_planes(frame: Any) -> Planes:
 def from_image(image: Image.Image) -> Planes:
     """An RGB picture as planes; its sides are even."""
     frame = av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24").reformat(
-        format="yuv420p", dst_colorspace="itu709"
+        format="yuv420p", dst_colorspace="itu601"
     )
     planes = to_planes(frame)
     return Planes(planes.y.copy(), planes.u.copy(), planes.v.copy())
@@ -60,11 +60,8 @@ class Canvas:
         self.width, self.height = width, height
         blank = from_image(Image.new("RGB", (16, 16), BACKGROUND))
         self._blank = int(blank.y[0, 0]), int(blank.u[0, 0]), int(blank.v[0, 0])
-        self.planes = Planes(
-            np.empty((height, width), np.uint8),
-            np.empty((height // 2, width // 2), np.uint8),
-            np.empty((height // 2, width // 2), np.uint8),
-        )
+        self._frame: Any = av.VideoFrame(width, height, "yuv420p")
+        self.planes = to_planes(self._frame)
         self.clear()
 
     def clear(self) -> None:
@@ -92,12 +89,8 @@ class Canvas:
         _mix(self.planes.v[half], label.planes.v, label.alpha_half)
 
     def frame(self) -> Any:
-        """As a frame to encode."""
-        made: Any = av.VideoFrame(self.width, self.height, "yuv420p")
-        for plane, source in zip(made.planes, (self.planes.y, self.planes.u, self.planes.v), strict=True):
-            target = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-            target[: source.shape[0], : source.shape[1]] = source
-        return made
+        """As a frame to encode: the same one each time, drawn on further after the encoder has taken its copy."""
+        return self._frame
 
 
 def _mix(under: Bytes, over: Bytes, alpha: NDArray[np.int32]) -> None:
@@ -154,5 +147,5 @@ class Fit:
         fit_width = width if width - fit_width <= 4 else fit_width
         fit_height = height if height - fit_height <= 4 else fit_height
         if (frame.width, frame.height, frame.format.name) != (fit_width, fit_height, "yuv420p"):
-            frame = self._reformatter.reformat(frame, fit_width, fit_height, "yuv420p", interpolation="BILINEAR")
+            frame = self._reformatter.reformat(frame, fit_width, fit_height, "yuv420p", interpolation="BILINEAR", threads=1)
         return to_planes(frame), (width - fit_width) // 4 * 2, (height - fit_height) // 4 * 2

@@ -245,3 +245,16 @@ def test_the_poster_is_from_when_most_are_to_be_seen(meeting: Meeting) -> None:
     for name, colour in (("Ana", RED), ("Ben", GREEN)):
         cell = meeting.cell(name, at_s)
         assert is_colour(picture[cell.y + cell.height // 6, cell.x + cell.width // 2], colour)
+
+
+def test_a_call_without_cameras_is_as_long_as_it_was_and_needs_few_pictures(tmp_path: Path) -> None:
+    meeting = Meeting(tmp_path, 8)
+    for name in ("Ana", "Ben"):
+        meeting.joins(name)
+        meeting.says(name, 0.0, 8.0, [1.0, 6.0])
+    film = meeting.film()
+    assert film.seconds == pytest.approx(8, abs=0.1)
+    assert film.beeps() == pytest.approx([1.0, 6.0], abs=0.04)
+    # A second at full rate, then one a second; the last one says how long it is.
+    assert len(film.frames) <= 30 + 8 + 1
+    assert film.frames[-1][0] == pytest.approx(8 - 1 / 30, abs=0.001)
