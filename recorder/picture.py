@@ -8,7 +8,9 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from recorder.font import font_for, readable
 
 Bytes = NDArray[np.uint8]
 BACKGROUND = (17, 20, 24)
@@ -97,18 +99,15 @@ def _mix(under: Bytes, over: Bytes, alpha: NDArray[np.int32]) -> None:
     under[:] = (under * (256 - alpha) + over * alpha) >> 8
 
 
-@lru_cache(64)
-def _font(size: int) -> Any:
-    # Pillow ships a scalable font of its own: nothing to install, the same picture everywhere.
-    return ImageFont.load_default(size)
-
-
 @lru_cache(256)
 def name_label(name: str, most_width: int) -> Label:
     """A name on a dark pill, no wider than its cell."""
-    font = _font(17)
-    while len(name) > 1 and font.getlength(name) > most_width - 40:
-        name = name[:-2].rstrip() + "…"
+    font = font_for(name, 17)
+    name, dots = readable(name, font), readable("…", font)
+    if font.getlength(name) > most_width - 40:
+        while name and font.getlength(name + dots) > most_width - 40:
+            name = name[:-1].rstrip()
+        name += dots
     width, height = (int(font.getlength(name)) + 24) // 2 * 2, 30
     mask = Image.new("L", (width * 2, height * 2), 0)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, width * 2 - 1, height * 2 - 1), height, fill=170)
@@ -129,7 +128,8 @@ def placeholder(name: str, width: int, height: int) -> Planes:
     centre = (width / 2, height / 2)
     draw.ellipse((centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius), fill=CIRCLE)
     initials = "".join(word[0] for word in name.split()[:2]).upper() or "?"
-    draw.text(centre, initials, font=_font(max(10, int(radius * 0.85))), fill=CIRCLE_INK, anchor="mm")
+    font = font_for(initials, max(10, int(radius * 0.85)))
+    draw.text(centre, readable(initials, font), font=font, fill=CIRCLE_INK, anchor="mm")
     return from_image(image)
 
 
