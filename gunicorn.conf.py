@@ -26,6 +26,22 @@ graceful_timeout = 10
 control_socket_disable = True
 certfile = os.environ.get("LETTERBOX_TLS_CERT") or None
 keyfile = os.environ.get("LETTERBOX_TLS_KEY") or None
+# One line per change of state, ids first; never a token, never an SDP.
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {
+        "signaling": {"level": os.environ.get("LETTERBOX_LOG_LEVEL", "info").upper()},
+        "gunicorn.error": {
+            "level": os.environ.get("LETTERBOX_LOG_LEVEL", "info").upper(),
+            "handlers": ["stderr"],
+            "propagate": False,
+        },
+    },
+}
 loglevel = os.environ.get("LETTERBOX_LOG_LEVEL", "info")
 
 

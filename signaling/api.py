@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import select
 
-from signaling import auth, calls, errors, jobs, mailbox, recordings, rooms, schemas, turn
+from signaling import auth, calls, errors, hot, jobs, recordings, rooms, schemas, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.storage import NotTheSame, WrongOffset
@@ -99,12 +99,9 @@ def leave() -> Any:
 @call(api, "POST", "/messages", "Send messages: all of them or none", "participant", schemas.Messages)
 def send() -> Any:
     caller = participant()
-    server().limits.spend("sends", caller.id)
     exchange = request.environ.get("letterbox.exchange")
     data = request.get_data(cache=False) if exchange is None else exchange.body
-    if len(data) > server().settings.max_body_bytes:
-        raise errors.too_large(server().settings.max_body_bytes, "A request")
-    posting = read_posting(caller, data, server().settings.max_message_bytes)
+    posting = hot.posting(server(), caller, data)
     if exchange is not None:
         exchange.queue(posting)
         return calls.later
@@ -113,22 +110,6 @@ def send() -> Any:
     if isinstance(outcome, errors.Problem):
         raise outcome
     return answer({"n": outcome})
-
-
-def read_posting(caller: auth.Caller, data: bytes, max_message_bytes: int) -> mailbox.Posting:
-    """The body of POST /messages, checked. Raises malformed, too_large."""
-    drafts = []
-    for message in calls.parse(schemas.Messages, data).messages:
-        if message.kind in mailbox.SERVER_KINDS:
-            raise errors.malformed([{"field": "messages.kind", "problem": f"{message.kind} is the server's"}])
-        try:
-            text = schemas.as_text(message.body)
-        except ValueError as error:
-            raise errors.malformed([{"field": "messages.body", "problem": str(error)}]) from None
-        if len(text) * 4 > max_message_bytes and len(text.encode()) > max_message_bytes:
-            raise errors.too_large(max_message_bytes, "A message's body")
-        drafts.append(mailbox.Draft(message.n, message.to, message.kind, text))
-    return mailbox.Posting(caller.id, caller.room, tuple(drafts))
 
 
 class ThreadWaiter:

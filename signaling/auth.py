@@ -44,6 +44,10 @@ class Callers:
                     self._known.popitem(last=False)
         return caller
 
+    def known(self, token: str) -> Caller | None:
+        """Who this is, if we have met; no SQL."""
+        return self._known.get(token)
+
     def _look_up(self, server: Server, token: str) -> Caller:
         if not token.startswith("pt_"):
             raise errors.bad_token()

@@ -7,10 +7,10 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from signaling import auth, errors, metrics, rooms
+from signaling import auth, errors, hot, metrics, rooms
 from signaling.lean import Later
 from signaling.server import Server
 
@@ -76,33 +76,22 @@ def host_of(room: str) -> str:
     caller = participant()
     if caller.room != room or caller.role != "host":
         raise errors.not_yours("Only the host of this room may do that.")
+    with server().reading() as connection:
+        if not rooms.is_here(connection, caller.id):
+            raise errors.participant_gone()
     return caller.name
 
 
 def body(shape: type[Shape]) -> Shape:
     """This request's JSON as `shape`. Raises malformed (422), or too_large (413)."""
-    return parse(shape, request.get_data(cache=False) or b"{}")
-
-
-def parse(shape: type[Shape], data: bytes) -> Shape:
-    try:
-        return shape.model_validate_json(data)
-    except ValidationError as error:
-        raise errors.malformed([_problem(item) for item in error.errors(include_url=False, include_context=False)]) from None
-
-
-def _problem(item: Any) -> dict[str, str]:
-    return {"field": ".".join(str(part) for part in item["loc"]) or "body", "problem": str(item["msg"])}
-
-
-_POLL = re.compile(r"after=(\d{1,15})&wait_s=(\d{1,3})&nonce=([\w-]{0,64})", re.ASCII)
+    return hot.parse(shape, request.get_data(cache=False) or b"{}")
 
 
 def poll_arguments(default_wait_s: int) -> tuple[int, int, str]:
     """after, wait_s, nonce of a poll. Raises malformed. The usual form is read at once, any other the usual way."""
-    usual = _POLL.fullmatch(request.environ.get("QUERY_STRING", ""))
+    usual = hot.usual_poll(request.environ.get("QUERY_STRING", ""))
     if usual is not None:
-        return int(usual[1]), int(usual[2]), usual[3]
+        return usual
     return whole("after", 0, 2**53), whole("wait_s", default_wait_s, 3600), request.args.get("nonce", "")[:64]
 
 

@@ -42,7 +42,7 @@ class Settings:
     recorder_key: str = _setting("", str, "shared secret of server, recorder and workers; empty: made on first run")
     secret_key: str = _setting("", str, "signs download links; empty: made on first run")
     wait_s: int = _setting(25, int, "how long a poll with nothing to say is held, seconds")
-    grace_s: int = _setting(30, int, "how long a participant may be silent before it counts as gone, seconds")
+    grace_s: int = _setting(22, int, "how long a participant may be silent before it counts as gone, seconds")
     lease_s: int = _setting(10, int, "a recorder that is silent for so long has lost its recording, seconds")
     job_lease_s: int = _setting(30, int, "a worker that is silent for so long has lost its step, seconds")
     max_participants: int = _setting(12, int, "people in one room")
@@ -50,6 +50,7 @@ class Settings:
     max_body_bytes: int = _setting(1_048_576, int, "one request's body, uploads apart")
     max_piece_bytes: int = _setting(8_388_608, int, "one piece of an upload")
     max_mailbox: int = _setting(1_000, int, "messages waiting in one mailbox")
+    hot_path: str = _setting("direct", str, "polls and messages on our own worker: `direct`, or all through `flask`")
     rooms_per_address: str = _setting("30/hour", str, "rooms one address may make; a rate like `30/hour`")
     joins_per_address: str = _setting("120/minute", str, "joins from one address")
     sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant")
@@ -102,6 +103,8 @@ def variable(name: str) -> str:
 def _checked(settings: Settings) -> Settings:
     if settings.durability not in ("process", "power"):
         raise BadSetting(f"LETTERBOX_DURABILITY={settings.durability!r} cannot be used: say `process` or `power`.")
+    if settings.hot_path not in ("direct", "flask"):
+        raise BadSetting(f"LETTERBOX_HOT_PATH={settings.hot_path!r} cannot be used: say `direct` or `flask`.")
     for item in fields(settings):
         value = getattr(settings, item.name)
         if isinstance(value, int) and value <= 0 and item.name != "trusted_proxies":

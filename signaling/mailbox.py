@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from signaling import errors
+from signaling.db import many
 from signaling.models import Message, Participant
 
 SERVER = "server"
@@ -177,7 +178,7 @@ _ACKNOWLEDGED = select(Participant.acknowledged_n).where(Participant.id == bindp
 _DELETE = delete(Message).where(
     Message.recipient_id == bindparam("who"), Message.n <= bindparam("upto"), Message.n <= _ACKNOWLEDGED
 )
-_INSERT = insert(Message)
+_INSERT = insert(Message).values({column.name: bindparam(column.name) for column in Message.__table__.columns})
 _WAITING = select(Message.n, Message.sender_id, Message.kind, Message.body).where(
     Message.recipient_id == bindparam("who"), Message.n > bindparam("after")
 ).order_by(Message.n)  # fmt: skip
@@ -237,10 +238,11 @@ def _write(connection: Connection, result: Plan, now_ms: int) -> None:
     for delivery in result.deliveries:
         highest[delivery.recipient] = delivery.n
     if result.sent:
-        connection.execute(_SET_SENT, [{"who": who, "n": n} for who, n in sorted(result.sent.items())])
+        many(connection, _SET_SENT, [{"who": who, "n": n} for who, n in sorted(result.sent.items())])
     if highest:
-        connection.execute(_SET_MAILBOX, [{"who": who, "n": n} for who, n in sorted(highest.items())])
-        connection.execute(
+        many(connection, _SET_MAILBOX, [{"who": who, "n": n} for who, n in sorted(highest.items())])
+        many(
+            connection,
             _INSERT,
             [
                 {
@@ -260,8 +262,8 @@ def acknowledge(connection: Connection, acknowledged: Mapping[str, int]) -> None
     """Note how far these recipients have read, and delete what they have."""
     if acknowledged:
         values: list[dict[str, Any]] = [{"who": who, "upto": n} for who, n in sorted(acknowledged.items())]
-        connection.execute(_SET_ACKNOWLEDGED, values)
-        connection.execute(_DELETE, values)
+        many(connection, _SET_ACKNOWLEDGED, values)
+        many(connection, _DELETE, values)
 
 
 def waiting(connection: Connection, recipient: str, after: int) -> list[tuple[int, str, str, str]]:

@@ -46,6 +46,7 @@ def brief(row: Any) -> dict[str, Any]:
 
 def _tell(tx: Transaction, recording: str, **more: Any) -> dict[str, Any]:
     row = find(tx.connection, recording)
+    tx.after_commit.append(lambda: log.info("room=%s recording=%s %s %s", row.room_id, recording, row.state, row.reason or ""))
     here = [participant["id"] for participant in rooms.present(tx.connection, row.room_id)]
     tx.notify(here, "recording", {"recording": brief(row)} | more)
     return brief(row)

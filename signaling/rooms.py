@@ -1,5 +1,6 @@
 """Rooms: make one, enter, leave, who is here; and forget who went silent."""
 
+import logging
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -7,6 +8,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from signaling import errors, ids, mailbox
 from signaling.models import Message, Participant, Room
 from signaling.server import Server, Transaction
+
+log = logging.getLogger(__name__)
 
 
 def make(tx: Transaction, title: str) -> tuple[str, str]:
@@ -74,6 +77,12 @@ def present(connection: Connection, room: str) -> list[dict[str, Any]]:
     return [dict(zip(("id", "name", "kind", "role", "joined_at_ms"), row, strict=True)) for row in rows]
 
 
+def is_here(connection: Connection, participant: str) -> bool:
+    """Whether a participant has not left."""
+    here = select(Participant.id).where(Participant.id == participant, Participant.left_at_ms.is_(None))
+    return connection.execute(here).first() is not None
+
+
 def people_in(connection: Connection, room: str) -> int:
     """How many persons are here; a recorder takes no place."""
     here = (Participant.room_id == room, Participant.left_at_ms.is_(None), Participant.kind == "person")
@@ -105,6 +114,7 @@ def add(server: Server, tx: Transaction, room: str | None, name: str, kind: str,
         )
     )  # fmt: skip
     tx.after_commit.append(lambda: server.mailboxes.watch([participant]))
+    tx.after_commit.append(lambda: log.info("room=%s participant=%s joined as %s", room, participant, role))
     return {"id": participant, "name": name, "kind": kind, "role": role, "joined_at_ms": tx.now_ms}, token
 
 
@@ -126,6 +136,7 @@ def leave(server: Server, tx: Transaction, participant: str, reason: str, only_o
     others = [other.id for other in rows.values() if other.id != participant and not other.gone]
     tx.notify(others, "left", {"participant": participant, "reason": reason})
     tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
+    tx.after_commit.append(lambda: log.info("room=%s participant=%s left: %s", room, participant, reason))
     if row.worker and row.worker != server.worker:
         server.wakeup.announce(tx.connection, row.worker, [participant])
         tx.after_commit.append(lambda: server.wakeup.wake(row.worker, [participant]))

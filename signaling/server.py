@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from signaling import clock, db, errors, mailbox, metrics
@@ -28,6 +28,8 @@ from signaling.wakeup import Wakeup, make_wakeup
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
+# The database cannot be reached, or is too busy: trying again helps. Anything else it refuses is a fault of ours.
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
 class Transaction:
@@ -99,7 +101,7 @@ class Server:
                     self.wakeup.announce(connection, worker, ids)
         except BaseException as error:
             self.mailboxes.return_acknowledged(acknowledged)
-            if isinstance(error, DBAPIError | PoolTimeout):
+            if isinstance(error, AWAY):
                 # A connection that breaks during the commit does not say whether it was: look, or a poll would sleep over it.
                 self.doubtful = True
                 self._note_error(error)
@@ -126,7 +128,7 @@ class Server:
         try:
             with db.reading(self.engine) as connection:
                 yield connection
-        except (DBAPIError, PoolTimeout) as error:
+        except AWAY as error:
             self._note_error(error)
             raise errors.database_away() from error
 

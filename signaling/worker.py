@@ -1,11 +1,13 @@
 """A gunicorn worker that parks connections: a waiting poll holds its socket and a small record, no thread, no greenlet.
 
 It is gunicorn's thread worker with one difference. The two calls that everything waits for, GET /mailbox and POST
-/messages, are served by Flask on the event loop itself, and their answers may come later: a poll is parked until its
-message is committed, and all messages that arrived in one turn of the loop are committed together. Every other request
-goes to gunicorn's thread pool, parser and limits unchanged.
+/messages, are served on the event loop itself, and their answers may come later: a poll is parked until its message is
+committed, and all messages that arrived in one turn of the loop are committed together. Of these, what comes from somebody
+we know and is asked the usual way is answered by the functions of `hot.py` directly, anything else by Flask's views over
+the same functions (LETTERBOX_HOT_PATH=flask: all of it). Every other request goes to gunicorn's thread pool, parser and
+limits unchanged.
 
-    socket readable → read what is there → a whole hot request? → Flask → answer now | parked | queued for the commit
+    socket readable → read what is there → a whole hot request? → hot.py → answer now | parked | queued for the commit
                                          → a whole other request? → thread pool → back to the loop
     end of the turn → one transaction for everything queued → parked polls answered → senders answered
 
@@ -20,18 +22,30 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from socket import socket
+from socket import (
+    AF_UNIX,
+    IPPROTO_TCP,
+    SO_KEEPALIVE,
+    SOL_SOCKET,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
+    TCP_USER_TIMEOUT,
+    socket,
+)
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from signaling import calls, errors, metrics
+from signaling import calls, errors, hot, metrics
 from signaling.lean import Later
 
 if TYPE_CHECKING:
+    from signaling.auth import Callers
     from signaling.delivery import Mailboxes
     from signaling.mailbox import Posting
+    from signaling.server import Server
 
 MAX_HEAD_BYTES = 65_536
 # A request with a larger body (an upload) is read by a thread while it arrives.
@@ -65,6 +79,14 @@ class HotRequest:
     ):
         self.method, self.path, self.query = method, path, query
         self.headers, self.body, self.size, self.keep_alive = headers, body, size, keep_alive
+
+    @property
+    def token(self) -> str:
+        """The bearer token, "" without one."""
+        for name, value in self.headers:
+            if name == b"authorization":
+                return value[7:].decode("latin-1") if value[:7] == b"Bearer " else ""
+        return ""
 
 
 INCOMPLETE = object()
@@ -226,7 +248,10 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if self.cfg.is_ssl:
             super().run()
             return
-        self.mailboxes: Mailboxes = self.wsgi.extensions["letterbox"].mailboxes
+        self.server: Server = self.wsgi.extensions["letterbox"]
+        self.callers: Callers = self.wsgi.extensions["letterbox_callers"]
+        self.mailboxes = self.server.mailboxes
+        self.direct = self.server.settings.hot_path == "direct"
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self._callbacks)
         self.set_accept_enabled(True)
         while self.alive:
@@ -306,6 +331,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             return  # gone again, or taken by another worker
         sock.setblocking(False)
+        _notice_death(sock)
         connection = Connection(self, sock, client, listener.getsockname(), time.monotonic() + REQUEST_S)
         self.nr_conns += 1
         self._watch(connection)
@@ -369,8 +395,33 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _serve_hot(self, connection: Connection, request: HotRequest) -> None:
         connection.busy, connection.keep_alive, connection.deadline = True, request.keep_alive, None
-        connection.body = request.body
         self.nr += 1
+        if not self._serve_directly(connection, request):
+            self._serve_by_flask(connection, request)
+
+    def _serve_directly(self, connection: Connection, request: HotRequest) -> bool:
+        """Answer whom we know and what is asked the usual way without walking through Flask. False: Flask's to answer."""
+        if not self.direct:
+            return False
+        caller = self.callers.known(request.token)
+        if caller is None:
+            return False
+        try:
+            if request.method == "POST":
+                connection.queue(hot.posting(self.server, caller, request.body))
+                return True
+            asked = hot.usual_poll(request.query)
+            if asked is None:
+                return False
+            found = connection.park(self.mailboxes, caller.id, *asked)
+            if found is not None:
+                connection.answer(found)
+        except errors.Problem as problem:
+            connection.refuse(problem)
+        return True
+
+    def _serve_by_flask(self, connection: Connection, request: HotRequest) -> None:
+        connection.body = request.body
         started: list[Any] = []
         try:
             chunks = self.wsgi(self._environ(connection, request), lambda *status_and_headers: started.extend(status_and_headers))
@@ -404,7 +455,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         """Everything queued in this turn, in one transaction; then tell each sender how it went."""
         queued, self.postings = self.postings, []
         try:
-            with self.wsgi.extensions["letterbox"].transaction() as tx:
+            with self.server.transaction() as tx:
                 outcomes = tx.post([posting for _, posting in queued])
         except errors.Problem as problem:
             outcomes = [problem] * len(queued)
@@ -475,6 +526,18 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         connection.deadline = time.monotonic() + self.cfg.keepalive
         self._watch(connection)
         self._serve(connection)
+
+
+def _notice_death(sock: socket) -> None:
+    """Let the kernel ask whether the other end still lives: of a laptop that lost its network no packet tells.
+
+    After 4 s of silence three questions, 3 s apart (tcp(7)): known to be gone after 13 s, and the grace time begins.
+    """
+    if sock.family == AF_UNIX:
+        return
+    sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+    for option, value in ((TCP_KEEPIDLE, 4), (TCP_KEEPINTVL, 3), (TCP_KEEPCNT, 3), (TCP_USER_TIMEOUT, 13_000)):
+        sock.setsockopt(IPPROTO_TCP, option, value)
 
 
 def _host_and_port(server: Any) -> tuple[str, str]:

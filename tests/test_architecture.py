@@ -19,6 +19,7 @@ ROWS = [
     {"auth", "turn", "jobs", "rooms"},
     {"presence", "recordings"},
     {"schemas"},
+    {"hot"},
     {"calls"},
     {"api", "pages"},
     {"worker"},
