@@ -43,7 +43,9 @@ def parts() -> list[Part]:
     return [
         Part("web", [python, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]),
         Part("recorder", [python, "-m", "recorder"]),
-        Part("worker", [python, "-m", "celery", "-A", "recorder.jobs", "worker", "--loglevel=WARNING", "--concurrency=2"]),
+        # In a container everything is root: Celery need not say so each time.
+        Part("worker", [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "recorder.jobs",
+                        "worker", "--loglevel=WARNING", "--concurrency=2"]),
     ]  # fmt: skip
 
 

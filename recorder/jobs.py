@@ -25,7 +25,7 @@ TELL_S, ALIVE_S = 0.7, 8.0
 
 def make_app(settings: config.Settings) -> Celery:
     """Files as the broker unless CELERY_BROKER_URL says otherwise. No result backend: the row holds the state."""
-    app = Celery("letterbox", broker=settings.broker_url or "filesystem://")
+    app = Celery("letterbox", broker=settings.broker_url or "filesystem://localhost")
     if not settings.broker_url:
         folder = settings.work_dir / "broker"
         for name in ("queue", "control"):

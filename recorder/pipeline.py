@@ -93,6 +93,15 @@ class Pipeline:
         missing = {"manifest", "composed"} - kinds
         if missing:
             raise Failed(f"The server lacks the {' and the '.join(sorted(missing))}.")
+        self._forget_local_copies()
+
+    def _forget_local_copies(self) -> None:
+        """Remove what is on this disk, but nothing the server has not: every track is compared by its hash."""
+        there = {artifact["sha256"] for artifact in self._artifacts("track")}
+        for path in self._home.glob("*/segment.json"):
+            for track in manifests.load(path).tracks:
+                if track.sha256 not in there:
+                    raise Failed(f"The track {track.file} is not on the server yet; it is kept where it was recorded.")
         shutil.rmtree(self._home, ignore_errors=True)
 
     # -- what they need -------------------------------------------------------------------------------------------------------

@@ -214,6 +214,30 @@ def test_a_call_survives_the_web_process_being_killed(visitor, whole_house):
     assert ana.page.evaluate("() => letterbox.mailbox.state") == "connected"
 
 
+def test_a_rolling_restart_of_the_web_processes_is_not_noticed_by_the_people_in_a_call(visitor, whole_house):
+    ana, ben = visitor(), visitor()
+    room = ana.makes_room("Rolling")
+    ana.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    ana.is_connected_to(1)
+    notices: list[str] = []
+    ana.page.expose_function("noticed", lambda what: notices.append(what))
+    ana.page.evaluate(
+        "() => new MutationObserver(() => document.querySelector('#connection').hidden || noticed('shown'))"
+        ".observe(document.querySelector('#connection'), { attributes: true })"
+    )
+    printed = len(whole_house.log)
+
+    os.kill(whole_house.pid_of("gunicorn"), signal.SIGHUP)
+
+    eventually(lambda: any("Worker exiting" in line for line in whole_house.log[printed:]), 20)
+    ana.media_flows_from(1)
+    cleo = visitor().joins(room, "Cleo")
+    cleo.is_connected_to(2)
+    assert ana.page.evaluate("() => letterbox.mailbox.state") == "connected"
+    assert notices == []
+
+
 def test_openapi_is_published(visitor):
     ana = visitor()
 
