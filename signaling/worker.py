@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from signaling.server import Server
 
 MAX_HEAD_BYTES = 65_536
+# A longer one may be over one of gunicorn's limits (limit_request_line is 4,094 bytes): gunicorn's to say.
+MAX_HOT_HEAD_BYTES = 4_094
 # A request with a larger body (an upload) is read by a thread while it arrives.
 MAX_BUFFERED_BYTES = 1 << 20
 # What a client may take to send one request, seconds: the head and a buffered body together.
@@ -98,7 +100,7 @@ def read_hot(buffer: bytes | bytearray) -> HotRequest | object | None:
     The buffer holds a whole head.
     """
     match = HOT_HEAD.match(buffer)
-    if match is None:
+    if match is None or match.end() > MAX_HOT_HEAD_BYTES:
         return None
     headers = [(name.lower(), value) for name, value in HEADER.findall(match[4])]
     named = dict(headers)

@@ -24,7 +24,8 @@ class Echo:
     """A WSGI application that answers with what it was sent."""
 
     def __init__(self) -> None:
-        self.extensions = {"letterbox": SimpleNamespace(mailboxes=NoMailboxes(), stop=lambda: None)}
+        house = SimpleNamespace(mailboxes=NoMailboxes(), settings=SimpleNamespace(hot_path="flask"), stop=lambda: None)
+        self.extensions = {"letterbox": house, "letterbox_callers": None}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

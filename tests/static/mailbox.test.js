@@ -71,9 +71,13 @@ function open(server, options = {}) {
   /** Waits for a fact, looked at whenever something arrives. */
   const until = (fact) =>
     new Promise((resolve) => {
-      const look = () => fact() && resolve();
+      const timer = setInterval(look, 1);
+      function look() {
+        if (!fact()) return;
+        clearInterval(timer);
+        resolve();
+      }
       arrivals.push(look);
-      const timer = setInterval(() => (look(), fact() && clearInterval(timer)), 1);
       look();
     });
   return { mailbox, messages, states, until };
