@@ -20,6 +20,7 @@ migrate: $(VENV)/.run ## bring the database up to date
 
 test: $(VENV)/.dev ## all tests, browsers included
 	$(BIN)/python -m pytest $(ARGS)
+	LETTERBOX_WORKER_CLASS=gthread $(BIN)/python -m pytest tests/signaling/test_presence.py tests/signaling/test_operations.py
 	@if command -v npm >/dev/null; then npm run --silent test; else echo "npm is not installed: the JavaScript tests were skipped"; fi
 
 lint: $(VENV)/.dev node_modules ## formatter, linters, types

@@ -128,6 +128,7 @@ class Gunicorn(Door):
 
     def __init__(self, settings: Settings, workers: int = 1, environ: dict[str, str] | None = None) -> None:
         self.settings, self.port = settings, free_port()
+        self.log = settings.data_dir / "gunicorn.log"
         self.url = f"http://127.0.0.1:{self.port}"
         told = {
             variable(f.name): str(getattr(settings, f.name))
@@ -136,21 +137,27 @@ class Gunicorn(Door):
         }
         self._environ = os.environ | told | {
             "LETTERBOX_BIND": f"127.0.0.1:{self.port}", "LETTERBOX_WEB_WORKERS": str(workers), "LETTERBOX_THREADS": "40",
-            "LETTERBOX_WORKER_CLASS": os.environ.get("LETTERBOX_WORKER_CLASS", "gthread"), "LETTERBOX_LOG_LEVEL": "warning",
+            "LETTERBOX_WORKER_CLASS": os.environ.get("LETTERBOX_WORKER_CLASS", "signaling.worker.ParkingWorker"),
+            "LETTERBOX_LOG_LEVEL": "warning",
         } | (environ or {})  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(base_url=self.url, timeout=40, limits=httpx.Limits(max_connections=200))
 
     def start(self) -> "Gunicorn":
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"], cwd=ROOT, env=self._environ
-        )
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"],
+                cwd=ROOT,
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+            )
         eventually(self._is_up, 20)
         return self
 
     def _is_up(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, "gunicorn ended"
+        assert self.process.poll() is None, f"gunicorn ended: {self.log.read_text()}"
         try:
             return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
         except httpx.TransportError:

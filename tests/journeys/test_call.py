@@ -59,6 +59,18 @@ def test_who_leaves_is_gone_from_the_others_at_once_and_can_come_back(visitor):
     ana.media_flows_from(1)
 
 
+def test_closing_the_tab_is_seen_by_the_others_without_waiting_for_the_grace_time(visitor):
+    ana, ben = visitor(), visitor()
+    room = ana.makes_room("Closing")
+    ana.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    ana.is_connected_to(1)
+
+    ben.page.close()
+
+    ana.page.wait_for_function("() => letterbox.peers().length === 0", timeout=5000)
+
+
 def test_a_reload_in_mid_call_comes_back_to_the_same_seat(visitor):
     ana, ben = visitor(), visitor()
     room = ana.makes_room("Reload")
