@@ -257,7 +257,8 @@ class PassthroughReceiver:
 
     async def _send_nack(self, ssrc: int, missing: list[int]) -> None:
         packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._rtcp_ssrc or 0, media_ssrc=ssrc)
-        packet.lost = missing[:200]
+        # aiortc's packing counts upwards only, and would refuse a list that goes over 65535.
+        packet.lost = sorted(missing)
         await self._send(packet)
 
     async def _send_pli(self, ssrc: int) -> None:

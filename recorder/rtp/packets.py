@@ -3,12 +3,19 @@
 A recording has time: it waits a second for a packet to be repeated (NACK, RFC 4585 section 6.2.1) before it gives it up.
 """
 
+from itertools import islice
 from typing import NamedTuple
 
 PATIENCE_MS = 1_000
 ASK_AGAIN_MS = 60
 # A larger jump is a stream that began anew, not a hole to fill.
 MOST_MISSING = 2_000
+# More packets than this are not kept behind a hole, whatever the clock says.
+MOST_WAITING = 5_000
+# As many as fit in one request of moderate size.
+MOST_ASKED = 200
+# Two in a row from so far behind are a sender that counts anew (RFC 3550 appendix A.1).
+ANEW_BEHIND = 3_000
 
 
 class Packet(NamedTuple):
@@ -32,12 +39,31 @@ class PacketBuffer:
         self._lost_before_next = 0
         # seq → [when it was first missed, when it was last asked for]
         self._missing: dict[int, list[int]] = {}
+        # What is added to the sender's numbers since it counted anew, and where a stray one would have to go on.
+        self._shift = 0
+        self._stray_next: int | None = None
         self.received = self.lost = self.repeated = 0
+
+    @property
+    def waiting(self) -> int:
+        """Packets kept behind a hole."""
+        return len(self._waiting)
+
+    @property
+    def missing(self) -> int:
+        """Holes that may still be filled."""
+        return len(self._missing)
 
     def add(self, packet: Packet) -> None:
         """Take one packet in; repeated and too late ones are dropped."""
+        packet = packet._replace(seq=packet.seq + self._shift)
         if self._next is None:
             self._next, self._highest = packet.seq, packet.seq
+        if packet.seq < self._next - ANEW_BEHIND:
+            if packet.seq != self._stray_next:
+                self._stray_next = packet.seq + 1
+            else:
+                packet = self._begin_anew(packet)
         if packet.seq < self._next or packet.seq in self._waiting:
             self.repeated += 1
             return
@@ -48,6 +74,17 @@ class PacketBuffer:
             for seq in range(max(self._highest + 1, packet.seq - MOST_MISSING), packet.seq):
                 self._missing[seq] = [packet.arrival_ms, 0]
             self._highest = packet.seq
+            for seq in list(islice(self._missing, max(0, len(self._missing) - MOST_MISSING))):
+                del self._missing[seq]  # of leap upon leap the oldest are given up
+
+    def _begin_anew(self, packet: Packet) -> Packet:
+        """Number this packet, and those to come, behind all there were; with a loss between, since we cannot know."""
+        self._stray_next = None
+        self._missing.clear()
+        shift = self._highest + 2 - packet.seq
+        self._shift += shift
+        self._highest += 1
+        return packet._replace(seq=packet.seq + shift)
 
     def take(self, now_ms: int) -> list[tuple[Packet, int]]:
         """(packet, packets lost just before it), in order, up to a hole that may still be filled."""
@@ -66,7 +103,9 @@ class PacketBuffer:
     def _give_up(self, seq: int, now_ms: int) -> bool:
         """Skip a hole whose time is over. False while there is hope."""
         missed = self._missing.get(seq)
-        if missed is not None and now_ms - missed[0] < self._patience_ms:
+        # A clock that was set back must not hold everything up until it is there again.
+        hope = missed is not None and abs(now_ms - missed[0]) < self._patience_ms
+        if hope and len(self._waiting) < MOST_WAITING:
             return False
         # Never noted as missing: part of a jump too wide to be a hole.
         count = 1 if missed is not None else min(min(self._waiting), min(self._missing, default=1 << 62)) - seq
@@ -81,12 +120,14 @@ class PacketBuffer:
         return self.take(1 << 62)
 
     def to_ask_for(self, now_ms: int) -> list[int]:
-        """16-bit sequence numbers to ask for now: each at once, then every ASK_AGAIN_MS."""
+        """16-bit sequence numbers to ask for now, MOST_ASKED at a time: each at once, then every ASK_AGAIN_MS."""
         if not self._missing:
             return []
         asked = []
         for seq, times in self._missing.items():
-            if now_ms - times[1] >= ASK_AGAIN_MS:
+            if abs(now_ms - times[1]) >= ASK_AGAIN_MS:
                 times[1] = now_ms
-                asked.append(seq & 0xFFFF)
+                asked.append(seq - self._shift & 0xFFFF)
+                if len(asked) == MOST_ASKED:
+                    break
         return asked
