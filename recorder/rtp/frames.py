@@ -63,7 +63,8 @@ class VideoAssembler:
             self._spoilt = packet.timestamp == self._timestamp
             self._parts = []
         if packet.timestamp != self._timestamp:
-            # A frame without its marker was cut short: the loss above has said so, or the sender skipped it.
+            # A frame without its marker was cut short: what builds on it would be broken.
+            self.wants_key = self.wants_key or bool(self._parts)
             self._timestamp, self._parts = packet.timestamp, []
             self._spoilt = not self._begins(packet.payload)
         if packet.payload and not self._spoilt:
@@ -145,8 +146,16 @@ class H264Assembler(VideoAssembler):
     def _begins(self, payload: bytes) -> bool:
         if not payload:
             return True
-        # A fragment begins with its S bit set; anything else is whole.
-        return payload[0] & 0x1F != 28 or (len(payload) > 1 and payload[1] & 0x80 != 0)
+        kind, slice_at = payload[0] & 0x1F, 1
+        if kind == 28:
+            # A fragment begins with its S bit set.
+            if len(payload) < 2 or not payload[1] & 0x80:
+                return False
+            kind, slice_at = payload[1] & 0x1F, 2
+        elif kind == 24 and len(payload) > 3:
+            kind, slice_at = payload[3] & 0x1F, 4
+        # A picture's first slice has first_mb_in_slice = 0, one bit that is 1 (ITU-T H.264 sections 7.3.3 and 9.1).
+        return kind not in (1, 5) or (len(payload) > slice_at and payload[slice_at] & 0x80 != 0)
 
     def _payload(self, payload: bytes) -> bytes:
         kind = payload[0] & 0x1F
@@ -161,7 +170,7 @@ class H264Assembler(VideoAssembler):
 
     def _is_key(self, data: bytes) -> bool:
         kinds = {unit[0] & 0x1F for unit in nal_units(data)}
-        return 5 in kinds
+        return 5 in kinds and {7, 8} <= kinds | self._sets.keys()
 
     def _finish(self, packet: Packet) -> Frame | None:
         data = b"".join(self._parts)

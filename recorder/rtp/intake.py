@@ -60,7 +60,8 @@ class Intake:
         if self.codec == "opus":
             return False
         due_ms = KEY_AGAIN_MS if self._assembler.wants_key else KEY_EVERY_MS
-        if now_ms - max(self._asked_ms, 0 if self._assembler.wants_key else self._key_ms) < due_ms:
+        # A clock that was set back must not keep us silent until it is there again.
+        if abs(now_ms - max(self._asked_ms, 0 if self._assembler.wants_key else self._key_ms)) < due_ms:
             return False
         self._asked_ms = now_ms
         return True

@@ -1,6 +1,7 @@
 """Packets over a bad link: all that came are handed on in order, each hole is waited for and asked for, and then given up."""
 
 import random
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def test_all_that_came_is_handed_on_once_in_order_and_the_rest_is_counted(
     taken += buffer.drain()
 
     assert numbers(taken) == [FIRST, *(FIRST + number for number in sorted(set(sent)))]
-    for (before, _), (after, missing) in zip(taken, taken[1:], strict=False):
+    for (before, _), (after, missing) in pairwise(taken):
         assert missing == after.seq - before.seq - 1
     assert buffer.received == len(taken)
     assert buffer.lost == sum(missing for _, missing in taken)
