@@ -12,6 +12,8 @@ from dataclasses import dataclass
 WINDOW_US = 60_000_000
 # A sender's clock that seems to run faster or slower than this is a mistake of measurement.
 MOST_DRIFT = 0.002
+# A first frame comes this late at most; reports that say otherwise are wrong (a clock that was set, or a sender that lies).
+MOST_CORRECTION_US = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -74,4 +76,5 @@ def ticks_to_wall(track: Sequence[Report], offset: Line | None, clock_hz: int, f
         return Line(first[0], first[1], nominal)
     line = fit([(report.timestamp, report.ntp_us) for report in track], nominal)
     # Two lines, one after the other: the slopes' product is a line again.
-    return Line(line.origin, line.at + offset(line.at), line.slope * (1 + offset.slope))
+    wall = Line(line.origin, line.at + offset(line.at), line.slope * (1 + offset.slope))
+    return wall if abs(wall(first[0]) - first[1]) <= MOST_CORRECTION_US else Line(first[0], first[1], nominal)

@@ -65,9 +65,9 @@ class TrackWriter:
         self.frames = self.bytes = self.lost = 0
         self._time_base = Fraction(1, clock_hz)
         self._last = -1
+        template = _opus_template() if first.codec == "opus" else _video_template(first)
         options = {"cluster_time_limit": str(CLUSTER_MS), "flush_packets": "1"}
         self._container: Any = av.open(str(self.path), "w", format=FORMAT[self.path.suffix], options=options)
-        template = _opus_template() if first.codec == "opus" else _video_template(first)
         self._stream = self._container.add_stream_from_template(template.streams[0])
         self._stream.time_base = self._time_base
         self.write(first)
