@@ -360,9 +360,9 @@ class Mailboxes:
         if waiter is not None:
             waiter.refuse(problem)
 
-    def take_acknowledged(self) -> dict[str, int]:
-        """The acknowledgements since the last call, to ride along in the next transaction."""
-        if not self._acknowledged:
+    def take_acknowledged(self, least: int = 1) -> dict[str, int]:
+        """The acknowledgements since the last call, to ride along in the next transaction; none while there are fewer."""
+        if len(self._acknowledged) < least:
             return {}
         with self._lock:
             taken, self._acknowledged = self._acknowledged, {}

@@ -28,6 +28,9 @@ from signaling.wakeup import Wakeup, make_wakeup
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
+# Acknowledgements ride along in a transaction when there are so many of them, else once a second: a message that comes alone is
+# not to wait for two statements more.
+ENOUGH_TO_WRITE = 24
 # The database cannot be reached, or is too busy: trying again helps. Anything else it refuses is a fault of ours.
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -89,7 +92,7 @@ class Server:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Write; then tell. Raises database_away (503) when the database cannot be reached: nothing was changed."""
-        acknowledged = self.mailboxes.take_acknowledged()
+        acknowledged = self.mailboxes.take_acknowledged(ENOUGH_TO_WRITE)
         try:
             with db.writing(self.engine) as connection:
                 tx = Transaction(self, connection)

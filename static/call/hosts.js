@@ -16,7 +16,8 @@ export function hostedRooms() {
 /** @param {Hosted} hosted */
 export function remember(hosted) {
   const others = hostedRooms().filter(({ room }) => room !== hosted.room);
-  localStorage.setItem(KEY, JSON.stringify([hosted, ...others].slice(0, 30)));
+  // None is dropped: the server says a host key once, and without it the room's recordings are out of reach.
+  localStorage.setItem(KEY, JSON.stringify([hosted, ...others]));
 }
 
 /** @param {string} room */

@@ -40,6 +40,8 @@ export class Mailbox {
     /** @type {{n: number, to: string, kind: string, body: object}[]} */
     this.outgoing = [];
     this.sending = false;
+    /** After a refusal: how many messages go one by one, to find the one at fault. */
+    this.singly = 0;
     this.stopper = new AbortController();
     this.poller = new AbortController();
   }
@@ -91,10 +93,11 @@ export class Mailbox {
     await Promise.resolve();
     let failures = 0;
     while (this.outgoing.length > 0 && !this.stopper.signal.aborted) {
-      const batch = this.outgoing.slice(0, MOST_IN_ONE_POST);
+      const batch = this.outgoing.slice(0, this.singly > 0 ? 1 : MOST_IN_ONE_POST);
       try {
         await call("POST", "/messages", { token: this.token, body: { messages: batch }, signal: this.stopper.signal, fetch: this.fetch });
         this.outgoing.splice(0, batch.length);
+        this.singly = Math.max(0, this.singly - 1);
         failures = 0;
       } catch (error) {
         if (this.stopper.signal.aborted) break;
@@ -127,10 +130,15 @@ export class Mailbox {
       this.renumber(error.problem.expected);
       return;
     }
-    // One message of the batch is at fault: the first is left out, the rest go again under new numbers.
-    const first = batch[0].n;
+    if (batch.length > 1) {
+      // All or none: one of them is at fault. Each by itself says which.
+      this.singly = batch.length;
+      return;
+    }
+    console.warn("mailbox: a message was refused and is left out", error.code);
+    this.singly = Math.max(0, this.singly - 1);
     this.outgoing.shift();
-    this.renumber(first);
+    this.renumber(batch[0].n);
   }
 
   /** @param {number} from */

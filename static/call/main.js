@@ -121,7 +121,14 @@ async function toggle(what) {
     await room.setTrack(what, track);
     if (kind === "video" && room.me) tiles.show(room.me, track, "camera");
   }
-  if (track) track.enabled = on;
+  if (track && what === "camera" && !on) {
+    // Off is off: the light beside the lens goes out.
+    track.stop();
+    camera.removeTrack(track);
+    await room.setTrack("camera", null);
+  } else if (track) {
+    track.enabled = on;
+  }
   room.setMediaState({ [what]: on });
   showMyState();
 }

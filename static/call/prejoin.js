@@ -1,10 +1,13 @@
 // Before the call: see oneself, hear that the microphone hears, choose devices, say a name.
 
+import { pause } from "./backoff.js";
 import { announce, find, setIcon } from "./dom.js";
 import * as media from "./media.js";
 import { t } from "./text.js";
 
 const NAME = "letterbox.name";
+/** How long a quick Join waits for the camera before it says what it waits for. */
+const ASK_MS = 3000;
 const DEVICES = "letterbox.devices";
 
 /** @typedef {{name: string, stream: MediaStream, microphone: boolean, camera: boolean}} Ready */
@@ -18,6 +21,8 @@ export class Prejoin {
     this.wanted = { microphone: true, camera: true };
     this.chosen = stored();
     this.metering = new AbortController();
+    this.isOpen = false;
+    this.wasTold = false;
     this.form = find("#join-form");
     this.name = find("[data-testid=name-input]");
     this.name.value = localStorage.getItem(NAME) || "";
@@ -45,8 +50,23 @@ export class Prejoin {
 
   /** Open the devices; join() waits for it, however quick one is. */
   open() {
-    this.opening = this.openDevices();
+    this.isOpen = false;
+    this.opening = this.openDevices().finally(() => (this.isOpen = true));
     return this.opening;
+  }
+
+  /**
+   * Whether one may go in now. A browser that asks for permission may be left without an answer: then say so, once; who
+   * presses again comes without camera and microphone.
+   *
+   * @returns {Promise<boolean>}
+   */
+  async devicesSettled() {
+    await Promise.race([this.opening, pause(ASK_MS)]);
+    if (this.isOpen || this.wasTold) return true;
+    this.wasTold = true;
+    this.tell(t("device.asking.title"), t("device.asking.help"));
+    return false;
   }
 
   /** @returns {Promise<void>} */
@@ -97,8 +117,18 @@ export class Prejoin {
     if (!problem) return;
     const both = problems.audio && problems.video;
     const which = both ? "both" : problems.audio ? "microphone" : "camera";
-    find("strong", notice).textContent = t(problem === "insecure" ? "device.insecure.title" : `device.${problem}.title`, { device: t(`device.${which}`) });
-    find("p", notice).textContent = t(`device.${problem}.help`, { address: location.host });
+    this.tell(t(`device.${problem}.title`, { device: t(`device.${which}`) }), t(`device.${problem}.help`, { address: location.host }));
+  }
+
+  /**
+   * @param {string} title
+   * @param {string} help
+   */
+  tell(title, help) {
+    const notice = find("#device-problem");
+    notice.hidden = false;
+    find("strong", notice).textContent = title;
+    find("p", notice).textContent = help;
   }
 
   async listDevices() {
@@ -135,7 +165,7 @@ export class Prejoin {
     const button = find("[data-testid=join]");
     button.disabled = true;
     try {
-      await this.opening;
+      if (!(await this.devicesSettled())) return;
       await this.onJoin({ name, stream: this.stream, microphone: this.wanted.microphone, camera: this.wanted.camera });
     } finally {
       button.disabled = false;

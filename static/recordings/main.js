@@ -58,7 +58,9 @@ function draw(recordings) {
     const known = items.get(recording.id) ?? { item: make("recording"), shown: "" };
     items.set(recording.id, known);
     // A new signature is no change: a film that plays must not be touched.
-    const shown = JSON.stringify({ ...recording, live: null, artifacts: recording.artifacts.map(({ id }) => id) });
+    // But once an hour the links are renewed, before they lapse.
+    const hour = Math.floor(Date.now() / 3_600_000);
+    const shown = JSON.stringify({ ...recording, hour, live: null, artifacts: recording.artifacts.map(({ id }) => id) });
     if (shown !== known.shown) drawOne(known.item, recording);
     known.shown = shown;
     if (list.children[index] !== known.item) list.insertBefore(known.item, list.children[index] ?? null);

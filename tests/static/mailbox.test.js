@@ -28,6 +28,9 @@ class FakeServer {
   }
 
   take({ messages }) {
+    if (messages.some(({ to, n }) => to === this.refuses && n > this.sent.length)) {
+      return json({ type: "/problems/no-such-recipient", status: 404 }, 404);
+    }
     for (const message of messages) if (message.n === this.sent.length + 1) this.sent.push(message);
     if (this.losses.shift()) throw new TypeError("the answer was lost");
     return json({ n: messages.at(-1).n });
@@ -197,15 +200,29 @@ test("the server says how long to ask for next time", async (t) => {
   assert.match(server.requests[1].url, /wait_s=8/);
 });
 
-test("a message the server refuses is left out, and the rest goes on under the right numbers", async (t) => {
+test("a message the server refuses is left out, and only that one", async (t) => {
   const server = new FakeServer();
-  server.answers = [json({ type: "/problems/no-such-recipient", status: 404 }, 404)];
+  server.refuses = "pgone";
   const { mailbox, until } = open(server);
   t.after(() => mailbox.stop());
 
-  mailbox.send("pgone", "offer", {});
-  mailbox.send("pother", "offer", {});
+  for (const to of ["pa", "pb", "pgone", "pc"]) mailbox.send(to, "offer", {});
 
-  await until(() => server.sent.length === 1);
-  assert.deepEqual(server.sent.map(({ n, to }) => [n, to]), [[1, "pother"]]);
+  await until(() => server.sent.length === 3);
+  assert.deepEqual(server.sent.map(({ n, to }) => [n, to]), [[1, "pa"], [2, "pb"], [3, "pc"]]);
+});
+
+test("a refusal after a lost answer drops nothing that was accepted", async (t) => {
+  const server = new FakeServer();
+  server.refuses = "pgone";
+  server.losses = [true];
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  mailbox.send("pa", "offer", {});
+  await Promise.resolve();
+  for (const to of ["pgone", "pb"]) mailbox.send(to, "offer", {});
+
+  await until(() => server.sent.length === 2 && mailbox.outgoing.length === 0);
+  assert.deepEqual(server.sent.map(({ n, to }) => [n, to]), [[1, "pa"], [2, "pb"]]);
 });
