@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 # A silence longer than this is a gap in the manifest, microseconds. Opus' own discontinuous transmission sends every 400 ms.
 GAP_US = {"audio": 600_000, "video": 1_500_000}
+# Playable while it loads; and the same bytes each time, so that handing in twice is handing in once.
+OPTIONS = {"cues_to_front": "1", "fflags": "+bitexact"}
 MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -148,7 +150,7 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Lin
             size = (stream.codec_context.width, stream.codec_context.height) if track.kind == "video" else None
             partial = target.with_name("partial-" + target.name)
             container_format = "webm" if target.suffix == ".webm" else "matroska"
-            with av.open(str(partial), "w", format=container_format, options={"cues_to_front": "1"}) as writing:
+            with av.open(str(partial), "w", format=container_format, options=OPTIONS) as writing:
                 out = writing.add_stream_from_template(stream)
                 out.time_base = MICROSECOND
                 for packet in _packets(reading):

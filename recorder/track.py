@@ -53,6 +53,7 @@ def _video_template(frame: Frame) -> Any:
 class TrackWriter:
     """path without suffix: the codec decides it.
 
+    Beginning raises av.FFmpegError or OSError when the first frame does not say enough, and leaves no file.
     write(frame): frame.timestamp in ticks of clock_hz; one that goes back is dropped.
     close(): may be called twice; after it the file is complete.
     """
@@ -70,7 +71,12 @@ class TrackWriter:
         self._container: Any = av.open(str(self.path), "w", format=FORMAT[self.path.suffix], options=options)
         self._stream = self._container.add_stream_from_template(template.streams[0])
         self._stream.time_base = self._time_base
-        self.write(first)
+        try:
+            self.write(first)
+        except (av.FFmpegError, OSError):
+            self.close()
+            self.path.unlink(missing_ok=True)
+            raise
 
     @property
     def ticks(self) -> int:
