@@ -10,6 +10,7 @@ An exception in a receive callback would end the DTLS transport and every track 
 import asyncio
 import inspect
 import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,15 +49,17 @@ REPORT_S = 1.0
 REMB_START_BPS = 2_500_000
 REMB_MOST_BPS = 4_000_000
 REMB_LEAST_BPS = 150_000
+# Each stream is a file. No browser sends so many on one connection; one participant must not use up the disk's handles.
+MOST_STREAMS = 64
 
 
 class UnknownAiortc(Exception):
     """This aiortc is not built as we know it; the text names what is missing."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Stream:
-    """One SSRC: its intake, its statistics, its clock."""
+    """One SSRC of one codec, as long as its time runs on: its intake, its statistics, its clock."""
 
     ssrc: int
     intake: Intake
@@ -88,6 +91,7 @@ class PassthroughReceiver:
         self._remb_bps = REMB_START_BPS
         self._reported_s = 0.0
         self._said: set[str] = set()
+        self._begun = 0
         self.streams: dict[int, Stream] = {}
         self.sink: FrameSink | None = None
 
@@ -177,13 +181,25 @@ class PassthroughReceiver:
         if name not in ASSEMBLERS:
             return None
         stream = self.streams.get(packet.ssrc)
-        if stream is None or stream.intake.codec != name:
-            stream = Stream(packet.ssrc, Intake(name, codec.clockRate), StreamStatistics(codec.clockRate))
-            self.streams[packet.ssrc] = stream
+        if stream is None or stream.intake.codec != name or stream.intake.leaps(packet.timestamp, now_ms):
+            stream = self._begin(packet.ssrc, name, codec.clockRate)
+            if stream is None:
+                return None
         stream.statistics.add(packet)
         payload = packet.payload
         self._hand_on(stream, stream.intake.add(packet.sequence_number, packet.timestamp, bool(packet.marker), payload, now_ms))
         return stream
+
+    def _begin(self, ssrc: int, codec: str, clock_hz: int) -> Stream | None:
+        """A new stream; the one of the same SSRC before it ends. None when there have been too many."""
+        if self._begun >= MOST_STREAMS:
+            self._say_once("another stream: there were too many")
+            return None
+        self._begun += 1
+        if ssrc in self.streams:
+            self._hand_on(self.streams[ssrc], self.streams[ssrc].intake.drain())
+        self.streams[ssrc] = Stream(ssrc, Intake(codec, clock_hz), StreamStatistics(clock_hz))
+        return self.streams[ssrc]
 
     def _hand_on(self, stream: Stream, frames: list[Frame]) -> None:
         if self.sink is not None:
@@ -275,7 +291,7 @@ class PassthroughReceiver:
     def _say_once(self, where: str) -> None:
         if where not in self._said:
             self._said.add(where)
-            log.exception("error while taking in %s; said once", where)
+            log.error("error while taking in %s; said once", where, exc_info=sys.exc_info()[0] is not None)
 
 
 def probe() -> None:

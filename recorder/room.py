@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
+
 from recorder import naming, segment
 from recorder.api import Away, Refused, Server
 from recorder.config import Settings
@@ -38,26 +40,29 @@ class Tracks:
 
     def __init__(self, live: LiveSegment, folder: Path) -> None:
         self._live, self._folder = live, folder
-        self._writers: dict[tuple[str, str, int, str], tuple[TrackWriter, LiveTrack, Stream]] = {}
+        self._writers: dict[tuple[str, str, Stream], tuple[TrackWriter, LiveTrack, Stream]] = {}
         self._before: dict[str, int] = {}
-        self._awaiting_key: set[int] = set()
+        self._awaiting_key: set[Stream] = set()
         self.paused = False
         (folder / "live").mkdir(parents=True, exist_ok=True)
 
     def take(self, participant: str, source: str, stream: Stream, frame: Frame) -> None:
         """One encoded frame of one participant's source."""
         if self.paused:
-            self._awaiting_key.add(stream.ssrc)
+            self._awaiting_key.add(stream)
             return
-        if stream.ssrc in self._awaiting_key:
+        known = self._writers.get((participant, source, stream))
+        if known is None or stream in self._awaiting_key:
             if not frame.is_key:
                 stream.intake.needs_key()
                 return
-            self._awaiting_key.discard(stream.ssrc)
-        key = (participant, source, stream.ssrc, frame.codec)
-        known = self._writers.get(key)
+            self._awaiting_key.discard(stream)
         if known is None:
-            self._writers[key] = self._begin(participant, source, stream, frame)
+            try:
+                self._writers[participant, source, stream] = self._begin(participant, source, stream, frame)
+            except (av.FFmpegError, OSError) as error:
+                log.warning("recording=%s participant=%s %s cannot begin: %s", self._live.recording, participant, source, error)
+                stream.intake.needs_key()
         else:
             known[0].write(frame)
 
@@ -95,8 +100,11 @@ class Tracks:
         return found
 
     def close(self) -> None:
-        for writer, _, _ in self._writers.values():
-            writer.close()
+        for writer, track, _ in self._writers.values():
+            try:
+                writer.close()
+            except (av.FFmpegError, OSError):
+                log.exception("recording=%s %s could not be closed; what is on the disk counts", self._live.recording, track.file)
 
 
 class RoomRecorder:

@@ -1,6 +1,8 @@
 """Real encoded frames, as a sender's encoder gives them: VP8, H.264, Opus."""
 
+from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import av
@@ -19,9 +21,11 @@ _OPTIONS = {
 
 def frames(codec: str, seconds: float, size: tuple[int, int] = (320, 180), fps: int = 25, key_every: int = 25) -> list[Frame]:
     """As an assembler hands them on."""
-    return _voice(seconds) if codec == "opus" else _video(codec, seconds, size, fps, key_every)
+    made = _voice(seconds) if codec == "opus" else _video(codec, seconds, size, fps, key_every)
+    return [replace(frame) for frame in made]
 
 
+@cache
 def _video(codec: str, seconds: float, size: tuple[int, int], fps: int, key_every: int) -> list[Frame]:
     encoder: Any = av.CodecContext.create(_VIDEO[codec], "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *size, "yuv420p", Fraction(1, fps)
@@ -41,6 +45,7 @@ def _video(codec: str, seconds: float, size: tuple[int, int], fps: int, key_ever
     ]  # fmt: skip
 
 
+@cache
 def _voice(seconds: float) -> list[Frame]:
     encoder: Any = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format, encoder.time_base = 48_000, "stereo", "s16", Fraction(1, 48_000)

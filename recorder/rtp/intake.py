@@ -7,6 +7,8 @@ from recorder.rtp.sequence import Unwrapper
 # How often a key frame is asked for while none comes, and so that the file can be sought in; milliseconds.
 KEY_AGAIN_MS = 500
 KEY_EVERY_MS = 10_000
+# Media time that jumps by more than this, while ours does not, is a stream that began anew; milliseconds.
+LEAP_MS = 10_000
 
 
 class Intake:
@@ -18,12 +20,22 @@ class Intake:
         self._assembler: Assembler = ASSEMBLERS[codec]()
         self._seq, self._time = Unwrapper(16), Unwrapper(32)
         self._asked_ms = self._key_ms = 0
+        self._before: tuple[int, int] | None = None
         self.last_frame_ms = 0
         self.bytes = self.frames = 0
+
+    def leaps(self, timestamp: int, now_ms: int) -> bool:
+        """Whether this packet's time has nothing to do with that of those before it."""
+        if self._before is None:
+            return False
+        ticks = (timestamp - self._before[0] + (1 << 31)) % (1 << 32) - (1 << 31)
+        media_ms = ticks * 1000 / self.clock_hz
+        return abs(media_ms) > LEAP_MS and abs(media_ms - (now_ms - self._before[1])) > LEAP_MS
 
     def add(self, seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ms: int) -> list[Frame]:
         """A packet as it came (RFC 3550 section 5.1). Returns the frames that are whole now."""
         self.bytes += len(payload)
+        self._before = timestamp, arrival_ms
         self.buffer.add(Packet(self._seq.unwrap(seq), self._time.unwrap(timestamp), marker, payload, arrival_ms))
         return self.take(arrival_ms)
 
