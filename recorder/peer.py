@@ -1,5 +1,6 @@
 """Our end of one RTCPeerConnection, with one participant. We never offer: each offer is answered, and only received."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -16,8 +17,11 @@ log = logging.getLogger(__name__)
 # (source, stream, frame): source is microphone, camera, screen or screen-sound.
 FrameSink = Callable[[str, Stream, Frame], None]
 Send = Callable[[str, dict[str, Any]], Awaitable[None]]
+# None: all of this participant's sources.
+Ended = Callable[[str | None], None]
 _SESSION = re.compile(r"^o=\S+ (\S+) ", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+_OPUS = re.compile(r"^(a=rtpmap:(\d+) opus/\S+?)(\r?)$", re.MULTILINE | re.IGNORECASE)
 
 
 def session_of(sdp: str) -> tuple[str, str]:
@@ -29,34 +33,73 @@ def session_of(sdp: str) -> tuple[str, str]:
     return session[1] if session else "", ufrag[1] if ufrag else ""
 
 
-class Peer:
-    """send(kind, body) → to this participant's mailbox. sink: every frame it sends us."""
+def with_sound_repeated(sdp: str) -> str:
+    """The answer, asking that lost sound is sent again on demand (RFC 4585 section 4.2), which browsers do for pictures only.
 
-    def __init__(self, participant: str, ice_servers: list[dict[str, Any]], send: Send, sink: FrameSink) -> None:
+    In a call a repeated packet of 20 ms would come too late; a recording has time.
+    """
+    return _OPUS.sub(r"\1\3\na=rtcp-fb:\2 nack\3", sdp)
+
+
+class Peer:
+    """send(kind, body) → to this participant's mailbox. sink: every frame it sends us. ended: a source is sent no more.
+
+    What it tells us is taken in one thing after the other, and beside what others tell: one whose candidates take long to
+    gather, or whose answer cannot be delivered yet, keeps nobody waiting.
+    """
+
+    def __init__(self, participant: str, ice_servers: list[dict[str, Any]], send: Send, sink: FrameSink, ended: Ended) -> None:
         self.participant = participant
-        self._ice_servers, self._send, self._sink = ice_servers, send, sink
+        self._ice_servers, self._send, self._sink, self._ended = ice_servers, send, sink, ended
+        self._inbox: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+        self._working: asyncio.Task[None] | None = None
         self._connection: RTCPeerConnection | None = None
         self._session: tuple[str, str] | None = None
         self._sources: dict[str, str] = {}
         self._early: list[dict[str, Any]] = []
 
+    def take(self, kind: str, body: dict[str, Any]) -> None:
+        """An offer or candidates of this participant, in the order they came."""
+        self._inbox.put_nowait((kind, body))
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            kind, body = await self._inbox.get()
+            try:
+                await (self.offered(body) if kind == "offer" else self.candidates(body))
+            except Exception:
+                # A broken message is somebody else's fault and ends nothing.
+                log.exception("participant=%s %s could not be taken in", self.participant, kind)
+
     async def offered(self, body: dict[str, Any]) -> None:
         """Answer an offer. One of a new connection (the page's own, after a failure) replaces the one we had."""
         session = session_of(body["sdp"])
         if self._connection is not None and session != self._session:
-            await self._connection.close()
-            self._connection = None
+            await self._disconnect()
         if self._connection is None:
             self._connection = self._connect()
         self._session = session
-        self._sources = {str(mid): str(source) for mid, source in body.get("sources", {}).items()}
+        sources = {str(mid): str(source) for mid, source in body.get("sources", {}).items()}
+        self._end({mid: source for mid, source in self._sources.items() if source not in sources.values()})
+        self._sources = sources
         await self._connection.setRemoteDescription(RTCSessionDescription(body["sdp"], "offer"))
         self._listen(self._connection)
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         for candidate in self._early:
             await self._add(self._connection, candidate)
         self._early = []
-        await self._send("answer", {"type": "answer", "sdp": self._connection.localDescription.sdp, "sources": {}})
+        answer = with_sound_repeated(self._connection.localDescription.sdp)
+        await self._send("answer", {"type": "answer", "sdp": answer, "sources": {}})
+
+    def _end(self, sources: dict[str, str]) -> None:
+        """These (mid → source) are not in the newest offer: hand on what is still in their buffers, then say so."""
+        for transceiver in self._connection.getTransceivers() if self._connection else ():
+            if transceiver.mid in sources and isinstance(transceiver.receiver, PassthroughReceiver):
+                transceiver.receiver.drain()
+        for source in sources.values():
+            self._ended(source)
 
     def _connect(self) -> RTCPeerConnection:
         servers = [RTCIceServer(**server) for server in self._ice_servers]
@@ -112,9 +155,18 @@ class Peer:
 
     async def close(self) -> None:
         """Hand on what the buffers hold, and end."""
-        connection, self._connection = self._connection, None
+        working, self._working = self._working, None
+        if working is not None:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        connection = self._connection
         if connection is not None:
-            for transceiver in connection.getTransceivers():
-                if isinstance(transceiver.receiver, PassthroughReceiver):
-                    transceiver.receiver.drain()
+            for receiver in self.receivers:
+                receiver.drain()
+            self._connection = None
             await connection.close()
+        self._sources = {}
+        self._ended(None)

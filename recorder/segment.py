@@ -8,6 +8,8 @@ Finalising needs nothing but this folder: a segment whose recorder was killed is
 """
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -148,7 +150,8 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Lin
         with av.open(str(source)) as reading:
             stream = reading.streams[0]
             size = (stream.codec_context.width, stream.codec_context.height) if track.kind == "video" else None
-            partial = target.with_name("partial-" + target.name)
+            # Another process may be at the same, started by a recorder that was killed since: each writes its own.
+            partial = target.with_name(f"partial-{os.getpid()}-{target.name}")
             container_format = "webm" if target.suffix == ".webm" else "matroska"
             with av.open(str(partial), "w", format=container_format, options=OPTIONS) as writing:
                 out = writing.add_stream_from_template(stream)
@@ -170,7 +173,8 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Lin
         codec={"opus": "Opus", "vp8": "VP8", "h264": "H264"}[track.codec],
         start_us=max(0, round(wall(track.first_timestamp)) - started_us), duration_us=times[-1] + _usual_step(times),
         frames=len(times), width=size[0] if size else None, height=size[1] if size else None,
-        lost_packets=track.lost_packets, drift_ppm=round((scale - 1) * 1e6, 1), gaps=gaps(times, GAP_US[track.kind]),
+        lost_packets=track.lost_packets, drift_ppm=round((scale - 1) * 1e6, 1),
+        gaps=_with_reasons(gaps(times, GAP_US[track.kind]), live, track, round(wall(track.first_timestamp))),
         bytes=target.stat().st_size, sha256=sha256_of(target),
     )  # fmt: skip
 
@@ -198,3 +202,40 @@ def gaps(times: list[int], longer_than_us: int) -> list[Gap]:
         for earlier, later in pairwise(times)
         if later - earlier > longer_than_us
     ]
+
+
+def _with_reasons(found: list[Gap], live: LiveSegment, track: LiveTrack, begin_us: int) -> list[Gap]:
+    """What was wanted is told from what was lost: `paused`, `muted`, else `nothing came`.
+
+    begin_us: wall time of the track's start.
+    """
+    muted = _stretches(live.events, f"{track.source}-off", f"{track.source}-on", track.participant)
+    silences = [("paused", _stretches(live.events, "paused", "resumed", "")), ("muted", muted)]
+    for gap in found:
+        middle = begin_us + gap.start_us + gap.duration_us // 2
+        for reason, stretches in silences:
+            if any(start <= middle <= end for start, end in stretches):
+                gap.reason = reason
+                break
+    return found
+
+
+def _stretches(events: list[LiveEvent], begin: str, end: str, participant: str) -> list[tuple[float, float]]:
+    """From each `begin` event of this participant to the next `end`; the last may be open."""
+    stretches: list[tuple[float, float]] = []
+    since: float | None = None
+    for event in events:
+        if event.participant == participant and event.kind == begin and since is None:
+            since = event.at_us
+        elif event.participant == participant and event.kind == end and since is not None:
+            stretches.append((since, event.at_us))
+            since = None
+    return stretches if since is None else [*stretches, (since, float("inf"))]
+
+
+if __name__ == "__main__":
+    # `python -m recorder.segment FOLDER`: what the recorder runs beside itself, and what one can run by hand after a crash.
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    # Packets that arrive meanwhile go first.
+    os.nice(5)
+    finalise(Path(sys.argv[1]))

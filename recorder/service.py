@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recorder import room, segment
-from recorder.api import Refused, Server
+from recorder import handin, publish, segment
+from recorder.api import Away, Refused, Server, backoff_s
 from recorder.config import Settings
 from recorder.mailbox import Gone, Mailbox
 from recorder.room import RoomRecorder
 
 log = logging.getLogger(__name__)
+SHUT_DOWN = "the recorder was shut down"
 
 
 class Service:
@@ -23,20 +25,25 @@ class Service:
         self._server = Server(settings)
         self._rooms: dict[str, RoomRecorder] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Recording → what hands in its segments of an earlier run.
+        self._earlier: dict[str, list[asyncio.Task[None]]] = {}
+        self._claiming: set[str] = set()
         self._draining = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopping is set; then no new work, what runs is stopped and handed in."""
         self._settings.work_dir.mkdir(parents=True, exist_ok=True)
         # Before anything new begins: which folders are another, dead run's.
-        abandoned = segment.left_over(self._settings.work_dir)
+        one_by_one = asyncio.Lock()
+        for folder in segment.left_over(self._settings.work_dir):
+            task = self._begin(self._hand_in(folder, one_by_one))
+            self._earlier.setdefault(folder.parent.name, []).append(task)
         waiting = asyncio.create_task(self._wait_for_work())
-        self._begin(self._hand_in(abandoned))
         await stopping.wait()
         self._draining = True
         waiting.cancel()
         for recorder in self._rooms.values():
-            recorder.stop("the recorder was shut down")
+            recorder.stop(SHUT_DOWN)
         await asyncio.gather(waiting, *self._tasks, return_exceptions=True)
         await self._server.close()
 
@@ -59,11 +66,13 @@ class Service:
                         self._begin(self._process(str(message["body"]["recording"]), str(message["body"]["step"])))
             except Gone:
                 log.info("the server has forgotten us; registering again")
+                await asyncio.sleep(backoff_s(0))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -72,16 +81,25 @@ class Service:
 
     async def _record(self, recording: str, recorder: str) -> None:
         """Claim, and record until told to stop. Another recorder may be quicker: that is no failure of ours."""
-        if self._draining or recording in self._rooms or len(self._rooms) >= self._settings.capacity:
+        if self._draining or recording in self._rooms or len(self._rooms) + len(self._claiming) >= self._settings.capacity:
             return
+        if recording in self._claiming:
+            return
+        self._claiming.add(recording)
         try:
-            claim = await self._server.insist("POST", f"/recordings/{recording}/claim", {"recorder": recorder})
-        except Refused:
+            claim = await self._server.call("POST", f"/recordings/{recording}/claim", {"recorder": recorder})
+        except (Refused, Away):
+            # Somebody else was quicker; or the server will invite again.
             return
+        finally:
+            self._claiming.discard(recording)
         log.info("recording=%s room=%s claimed", recording, claim["room"])
-        self._rooms[recording] = RoomRecorder(self._settings, self._server, claim)
+        running = RoomRecorder(self._settings, self._server, claim, partial(self._wait_for_earlier, recording))
+        self._rooms[recording] = running
+        if self._draining:
+            running.stop(SHUT_DOWN)
         try:
-            await self._rooms[recording].run()
+            await running.run()
         finally:
             del self._rooms[recording]
 
@@ -90,11 +108,21 @@ class Service:
 
         await asyncio.to_thread(jobs.enqueue, recording, step)
 
-    async def _hand_in(self, folders: list[Path]) -> None:
-        """Publish what a dead run left: its recording goes on, or is finished, by itself."""
-        for folder in folders:
+    async def _hand_in(self, folder: Path, one_by_one: asyncio.Lock) -> None:
+        """Publish what a dead run left; and when that was all the recording waited for, say that it is complete."""
+        async with one_by_one:
             try:
-                described = await asyncio.to_thread(room.publish_segment, self._settings, folder)
+                described = await handin.hand_in(self._settings, folder)
                 log.info("recording=%s segment %s of an earlier run is handed in", described.recording, folder.name)
-            except Exception:
-                log.exception("segment %s of an earlier run could not be handed in", folder)
+                found = await self._server.insist("GET", f"/recordings/{described.recording}")
+            except publish.Refused as refusal:
+                log.warning("segment %s of an earlier run is not wanted any more: %s", folder.name, refusal)
+                if refusal.status in (404, 410):
+                    (folder / "published").touch()
+                return
+            # One that should go on is claimed anew when its lease has lapsed.
+            if found["wanted"] == "stopped" and found["state"] == "stopping":
+                await handin.end(self._server, described, folder.name, "stopped")
+
+    async def _wait_for_earlier(self, recording: str) -> None:
+        await asyncio.gather(*self._earlier.get(recording, []), return_exceptions=True)
