@@ -1,6 +1,8 @@
 """A live folder becomes files people can use, whatever state a dead recorder left it in."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import encoded
@@ -165,3 +167,25 @@ def test_what_was_published_is_not_handed_in_again(folder: Folder) -> None:
     assert segment.left_over(work_dir) == []
     shutil.rmtree(folder.path)
     assert segment.left_over(work_dir) == []
+
+
+def test_a_gap_says_whether_it_was_wanted(folder: Folder) -> None:
+    frames = encoded.frames("opus", 8)
+    # Silent from 1 to 2 s, from 3 to 4 s and from 5 to 6 s.
+    folder.records("pana", "microphone", [frame for n, frame in enumerate(frames) if n // 50 not in (1, 3, 5)])
+    for second, kind, person in (
+        (0.9, "microphone-off", "pana"), (2.1, "microphone-on", "pana"), (2.5, "microphone-off", "pben"),
+        (2.9, "paused", ""), (4.1, "resumed", ""), (4.5, "camera-off", "pana"),
+    ):  # fmt: skip
+        folder.live.events.append(LiveEvent(at_us=BEGAN_US + round(second * 1e6), kind=kind, participant=person))
+    (track,) = folder.finalise().tracks
+    assert [(gap.start_us // 100_000, gap.reason) for gap in track.gaps] == [(9, "muted"), (29, "paused"), (49, "nothing came")]
+
+
+def test_finalising_runs_as_a_program_of_its_own(folder: Folder) -> None:
+    folder.records("pana", "camera", encoded.frames("vp8", 1))
+    segment.save_live(folder.live, folder.path)
+    done = subprocess.run([sys.executable, "-m", "recorder.segment", str(folder.path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    (track,) = manifest.load(folder.path / "segment.json").tracks
+    assert verify(folder.path / track.file).frames == 25

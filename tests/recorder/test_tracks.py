@@ -8,11 +8,11 @@ import pytest
 from encoded import AT_MS, HZ
 
 from recorder.passthrough import Stream
-from recorder.room import Tracks
 from recorder.rtp.frames import Frame
 from recorder.rtp.intake import Intake
 from recorder.segment import LiveSegment
 from recorder.track import TrackWriter
+from recorder.tracks import Tracks
 from recorder.verify import verify
 
 
@@ -22,7 +22,11 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.live = LiveSegment(recording="r1", segment="s1", room="x", title="", started_us=AT_MS * 1000, seen_us=AT_MS * 1000)
-        self.tracks = Tracks(self.live, folder)
+        self.saved: list[list[str]] = []
+        self.tracks = Tracks(self.live, folder, self._save)
+
+    def _save(self) -> None:
+        self.saved.append([track.file for track in self.live.tracks])
 
     def take(self, stream: Stream, frames: list[Frame], source: str = "camera") -> None:
         for frame in frames:
@@ -106,3 +110,50 @@ def test_health_tells_bytes_a_second_of_each_track(desk: Desk) -> None:
     (found,) = desk.tracks.health(2.0)
     assert found["bytes_per_s"] == round(sum(len(frame.data) for frame in frames) / 2)
     assert desk.tracks.health(2.0)[0]["bytes_per_s"] == 0
+
+
+def test_a_track_is_saved_as_soon_as_it_has_begun(desk: Desk) -> None:
+    desk.take(stream("vp8", 1), encoded.frames("vp8", 1)[:1])
+    desk.take(stream("opus", 2), encoded.frames("opus", 1)[:1], "microphone")
+    assert desk.saved == [["pana-camera-1.webm"], ["pana-camera-1.webm", "pana-microphone-2.webm"]]
+
+
+def test_who_has_left_is_not_reported_as_silent(desk: Desk) -> None:
+    desk.take(stream("vp8", 1), encoded.frames("vp8", 1))
+    desk.take(stream("opus", 2), encoded.frames("opus", 1), "microphone")
+    desk.tracks.end("pana", "camera")
+    assert [track["source"] for track in desk.tracks.health(1.0)] == ["microphone"]
+    desk.tracks.end("pana")
+    assert desk.tracks.health(1.0) == []
+    assert desk.written() == [25, 50]
+
+
+def test_a_screen_that_is_shown_again_gets_a_new_file_which_begins_with_a_key_frame(desk: Desk) -> None:
+    one, frames = stream("vp8"), encoded.frames("vp8", 3)
+    desk.take(one, frames[:25], "screen")
+    desk.tracks.end("pana", "screen")
+    desk.take(one, frames[30:], "screen")
+    assert desk.written() == [25, 25]
+    assert [track.file for track in desk.live.tracks] == ["pana-screen-1.webm", "pana-screen-2.webm"]
+
+
+def test_bytes_on_disk_are_counted_over_closed_files_too(desk: Desk) -> None:
+    frames = encoded.frames("vp8", 1)
+    desk.take(stream("vp8", 1), frames)
+    desk.tracks.end("pana")
+    desk.take(stream("vp8", 2), frames)
+    assert desk.tracks.bytes == 2 * sum(len(frame.data) for frame in frames)
+
+
+def test_a_full_disk_is_told_and_kills_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, frames = stream("vp8"), encoded.frames("vp8", 1)
+    desk.take(one, frames[:10])
+
+    def full(writer: TrackWriter, frame: Frame) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TrackWriter, "write", full)
+    desk.take(one, frames[10:12])
+    monkeypatch.undo()
+    assert desk.tracks.trouble == "The recorder could not write to its disk: No space left on device."
+    assert desk.written() == [10]
