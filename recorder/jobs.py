@@ -19,8 +19,8 @@ from recorder.pipeline import Failed, Pipeline
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
-# How often the server hears of progress, and that we still live when there is none, seconds.
-TELL_S, ALIVE_S = 0.7, 8.0
+# How often the server hears of progress at most, seconds; and how often in one lease that we still live when there is none.
+TELL_S, ALIVE_A_LEASE = 0.7, 4
 
 
 def make_app(settings: config.Settings) -> Celery:
@@ -55,8 +55,9 @@ class LeaseLost(Exception):
 class Heartbeat:
     """Tells the server of progress, and while there is none that we live. update() raises LeaseLost."""
 
-    def __init__(self, library: Library, recording: str, step: str, attempt: int) -> None:
+    def __init__(self, library: Library, recording: str, step: str, attempt: int, lease_s: float) -> None:
         self._library, self._recording, self._step, self._attempt = library, recording, step, attempt
+        self._alive_s = lease_s / ALIVE_A_LEASE
         self._percent, self._eta_s = 0, None
         self._lost = self._stop = False
         self._changed = threading.Event()
@@ -71,7 +72,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._stop:
-            self._changed.wait(ALIVE_S)
+            self._changed.wait(self._alive_s)
             self._changed.clear()
             if self._stop:
                 return
@@ -99,14 +100,14 @@ def run(recording: str, step: str) -> None:
         except Refused as refusal:
             log.info("recording=%s step=%s not ours: %s", recording, step, refusal)
             return
-        for following in _work(library, recording, step, int(claim["attempt"])):
+        for following in _work(library, recording, step, int(claim["attempt"]), float(claim["lease_s"])):
             enqueue(recording, following)
     finally:
         library.close()
 
 
-def _work(library: Library, recording: str, step: str, attempt: int) -> list[str]:
-    heartbeat = Heartbeat(library, recording, step, attempt)
+def _work(library: Library, recording: str, step: str, attempt: int, lease_s: float) -> list[str]:
+    heartbeat = Heartbeat(library, recording, step, attempt, lease_s)
     began = time.monotonic()
     news: dict[str, Any] = {"state": "done", "progress": 100}
     try:

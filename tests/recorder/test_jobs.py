@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import people
@@ -93,6 +94,13 @@ class Workshop:
         eventually(lambda: self.described()["state"] in states, LIMIT_S)
         return self.described()
 
+    def job(self, step: str) -> dict[str, Any]:
+        return next(job for job in self.described()["jobs"] if job["step"] == step)
+
+    def told(self, step: str) -> bool:
+        """Whether the server has told the recorder to enqueue this step."""
+        return any(message["kind"] == "process" and message["body"]["step"] == step for message in self.rec.hear())
+
     def download(self, artifact: dict[str, Any]) -> Path:
         """As the host does it: by the signed address alone."""
         path = self.root / "downloaded" / artifact["name"]
@@ -160,6 +168,45 @@ def test_a_file_on_the_recorder_s_disk_is_used_and_a_wrong_one_is_not(workshop: 
     done = workshop.comes_to("ready", "failed")
     composed = next(artifact for artifact in done["artifacts"] if artifact["kind"] == "composed")
     assert tracks.is_colour(Film(workshop.download(composed)).picture(0.5)[100, 640], RED)
+
+
+def test_a_worker_killed_in_the_middle_of_the_film_is_followed_by_another(sqlite, serve, tmp_path: Path) -> None:
+    workshop = Workshop(serve(sqlite.settings(job_lease_s=3)), tmp_path)
+    try:
+        workshop.work()
+        workshop.enqueue(*workshop.record(seconds=10))
+        eventually(lambda: workshop.job("compose")["state"] == "running" and workshop.job("compose")["progress"] > 0, LIMIT_S)
+        workshop.kill()
+        assert workshop.described()["state"] == "processing"
+        # The server tells a recorder when the dead worker's lease has lapsed.
+        eventually(lambda: workshop.told("compose"), LIMIT_S)
+        workshop.work()
+        workshop.enqueue("compose")
+        done = workshop.comes_to("ready", "failed")
+        assert (done["state"], done["reason"]) == ("ready", None)
+        (composed,) = [artifact for artifact in done["artifacts"] if artifact["kind"] == "composed"]
+        assert Film(workshop.download(composed)).seconds == pytest.approx(10, abs=0.1)
+    finally:
+        workshop.close()
+
+
+def test_a_step_that_has_nothing_to_tell_keeps_a_short_lease(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LETTERBOX_RECORDER_KEY", people.RECORDER_KEY)
+    monkeypatch.setenv("LETTERBOX_WORK_DIR", str(tmp_path))
+    from recorder import jobs
+
+    told = threading.Event()
+
+    class Office:
+        def advance_job(self, *_: object, **__: object) -> list[str]:
+            told.set()
+            return []
+
+    heartbeat = jobs.Heartbeat(cast(Library, Office()), "r1", "verify", 1, 0.4)
+    try:
+        assert told.wait(2), "not a word, though the lease is 0.4 s"
+    finally:
+        heartbeat.stop()
 
 
 def test_what_cannot_be_played_fails_with_a_reason_people_understand(workshop: Workshop) -> None:
