@@ -1,10 +1,12 @@
 // One request to the server, and what can come of it. Knows nothing of rooms or messages.
 
+/** @typedef {{type?: string, title?: string, detail?: string, [member: string]: unknown}} Problem */
+
 /** The server said no, in its own words (RFC 9457). */
 export class Refused extends Error {
   /**
    * @param {number} status
-   * @param {{type?: string, title?: string, detail?: string, [member: string]: unknown}} problem
+   * @param {Problem} problem
    */
   constructor(status, problem) {
     super(problem.detail || problem.title || `HTTP ${status}`);
@@ -72,14 +74,28 @@ export async function call(method, path, { token, body, signal, timeoutMs = 1500
  * @returns {any}
  */
 function read(response, text) {
+  const { status, ok } = response;
   const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
-  let value;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Away("the answer is not the server's: something between it and this page answered", response.status, retryAfterS);
+  const value = objectIn(text);
+  // The server answers with an object, and refuses with a problem of its own; a proxy that blocks may well speak JSON too.
+  const isOurs = ok ? value !== null : String(value?.type).startsWith("/problems/");
+  if (value === null || !isOurs) {
+    throw new Away("the answer is not the server's: something between it and this page answered", status, retryAfterS);
   }
-  if (response.status === 429 || response.status >= 500) throw new Away(value.detail || "try again", response.status, retryAfterS);
-  if (!response.ok) throw new Refused(response.status, value);
+  if (status === 429 || status >= 500) throw new Away(value.detail || "try again", status, retryAfterS);
+  if (!ok) throw new Refused(status, value);
   return value;
+}
+
+/**
+ * @param {string} text
+ * @returns {Problem | null}  null: no object
+ */
+function objectIn(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
 }
