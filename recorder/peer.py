@@ -19,18 +19,18 @@ FrameSink = Callable[[str, Stream, Frame], None]
 Send = Callable[[str, dict[str, Any]], Awaitable[None]]
 # None: all of this participant's sources.
 Ended = Callable[[str | None], None]
-_SESSION = re.compile(r"^o=\S+ (\S+) ", re.MULTILINE)
+_FINGERPRINT = re.compile(r"^a=fingerprint:(\S+ \S+)", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 _OPUS = re.compile(r"^(a=rtpmap:(\d+) opus/\S+?)(\r?)$", re.MULTILINE | re.IGNORECASE)
 
 
 def session_of(sdp: str) -> tuple[str, str]:
-    """What tells one RTCPeerConnection of the other side from its next.
+    """What tells one RTCPeerConnection of the other side from its next: its certificate and ICE's ufrag (RFC 8839 section 5.4).
 
-    That is the session id in the o= line (RFC 8866 section 5.2) and ICE's ufrag.
+    The session id of the o= line would say it too, but not every sender keeps it from offer to offer.
     """
-    session, ufrag = _SESSION.search(sdp), _UFRAG.search(sdp)
-    return session[1] if session else "", ufrag[1] if ufrag else ""
+    fingerprint, ufrag = _FINGERPRINT.search(sdp), _UFRAG.search(sdp)
+    return fingerprint[1] if fingerprint else "", ufrag[1] if ufrag else ""
 
 
 def with_sound_repeated(sdp: str) -> str:
