@@ -46,8 +46,11 @@ export async function call(method, path, { token, body, signal, timeoutMs = 1500
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
   // A connection that died silently would hang for a minute: we decide when to give up.
-  const signals = [AbortSignal.timeout(timeoutMs)];
-  if (signal) signals.push(signal);
+  const giver = new AbortController();
+  const giveUp = () => giver.abort();
+  const timer = setTimeout(giveUp, timeoutMs);
+  signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
   /** @type {Response} */
   let response;
   let text;
@@ -58,12 +61,15 @@ export async function call(method, path, { token, body, signal, timeoutMs = 1500
       body: body && JSON.stringify(body),
       cache: "no-store",
       credentials: "same-origin",
-      signal: AbortSignal.any(signals),
+      signal: giver.signal,
     });
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Away(String(error));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
   }
   return read(response, text);
 }

@@ -87,3 +87,11 @@ test("who stops a request is not told that the network is away", async () => {
 
   await assert.rejects(asked, { name: "AbortError" });
 });
+
+test("a browser from before AbortSignal.any and timeout gets through", async (t) => {
+  const { any, timeout } = AbortSignal;
+  t.after(() => Object.assign(AbortSignal, { any, timeout }));
+  Object.assign(AbortSignal, { any: undefined, timeout: undefined });
+
+  assert.deepEqual(await call("GET", "/rooms/a", { fetch: answers("{}") }), {});
+});

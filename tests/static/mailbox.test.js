@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 
 import { Mailbox } from "../../static/call/mailbox.js";
+
+// Node 18 has it, but not where a browser has it.
+globalThis.crypto ??= webcrypto;
 
 /** A server that behaves: numbers, acknowledges, holds nothing; each answer can be lost on its way. */
 class FakeServer {
