@@ -268,6 +268,10 @@ export class Peer {
     this.connection.close();
     this.sending.clear();
     this.early = [];
+    // What a closed connection was doing never ends (WebRTC 1.0 section 4.4.1.2): wait for none of it.
+    this.inbox = Promise.resolve();
+    this.settingRemoteAnswer = false;
+    this.makingOffer = false;
     this.connection = this.connect();
     for (const [source, track] of sent) void this.setTrack(source, track);
   }
