@@ -15,8 +15,9 @@ export function t(key, values = {}) {
 
 /** @param {number} bytes */
 export function size(bytes) {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  // By what is shown: 999 999 bytes are no 1000 KB.
+  if (bytes < 999.5e3) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
+  return bytes < 999.95e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /** @param {number} ms */

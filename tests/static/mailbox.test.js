@@ -230,3 +230,150 @@ test("a refusal after a lost answer drops nothing that was accepted", async (t) 
   await until(() => server.sent.length === 2 && mailbox.outgoing.length === 0);
   assert.deepEqual(server.sent.map(({ n, to }) => [n, to]), [[1, "pa"], [2, "pb"]]);
 });
+
+/** A pause that says how long it would have been. */
+function pauses() {
+  const asked = [];
+  const pause = (ms) => {
+    asked.push(ms);
+    return new Promise((resolve) => setImmediate(resolve));
+  };
+  return { asked, pause };
+}
+
+test("an answer a proxy repeats shows nobody a message twice", async (t) => {
+  const server = new FakeServer();
+  const first = { seq: 1, from: "pother", kind: "a", body: {} };
+  server.answers = [json({ messages: [first] }), json({ messages: [first, { ...first, seq: 2, kind: "b" }] })];
+  const { mailbox, messages, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  mailbox.start();
+
+  await until(() => messages.length >= 2);
+  assert.deepEqual(messages.map(({ kind }) => kind), ["a", "b"]);
+});
+
+test("a message that cannot be taken in does not keep back the next", async (t) => {
+  t.mock.method(console, "error", () => undefined);
+  const server = new FakeServer();
+  const taken = [];
+  const { mailbox, until } = open(server, {
+    onMessage: ({ kind }) => {
+      if (kind === "bad") throw new Error("cannot be taken in");
+      taken.push(kind);
+    },
+  });
+  t.after(() => mailbox.stop());
+  for (const kind of ["bad", "good"]) server.deliver(kind);
+
+  mailbox.start();
+
+  await until(() => taken.length === 1);
+  assert.equal(mailbox.after, 2);
+});
+
+for (const status of [429, 503]) {
+  test(`a poll that is answered ${status} is not repeated sooner than it asks for`, async (t) => {
+    const server = new FakeServer();
+    server.answers = [json({ type: "/problems/too-often", status }, status, { "Retry-After": "7" })];
+    const { asked, pause } = pauses();
+    const { mailbox, messages, until } = open(server, { pause });
+    t.after(() => mailbox.stop());
+    server.deliver("a");
+
+    mailbox.start();
+
+    await until(() => messages.length === 1);
+    assert.deepEqual(asked, [7000]);
+  });
+
+  test(`what is answered ${status} is sent again under its number, when the server asked for it`, async (t) => {
+    const server = new FakeServer();
+    server.answers = [json({ type: "/problems/mailbox-full", status }, status, { "Retry-After": "7" })];
+    const { asked, pause } = pauses();
+    const { mailbox, until } = open(server, { pause });
+    t.after(() => mailbox.stop());
+
+    mailbox.send("pother", "offer", {});
+
+    await until(() => server.sent.length === 1);
+    assert.deepEqual(asked, [7000]);
+    assert.deepEqual(server.requests.map(({ body }) => body.messages[0].n), [1, 1]);
+  });
+}
+
+test("a server that restarts is not met by everybody at once", async (t) => {
+  const server = new FakeServer();
+  server.answers = Array.from({ length: 20 }, () => json({ messages: [], reconnect: true }));
+  const { asked, pause } = pauses();
+  const { mailbox, states, until } = open(server, { pause });
+  t.after(() => mailbox.stop());
+
+  mailbox.start();
+
+  await until(() => server.requests.length === 21);
+  assert.ok(asked.every((ms) => ms >= 0 && ms <= 1000));
+  assert.ok(new Set(asked).size > 10, "each waits a time of its own");
+  assert.deepEqual(states, ["connected"]);
+});
+
+test("who sends under a number the server does not expect goes on with the one it does", async (t) => {
+  const server = new FakeServer();
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+  mailbox.sentN = 4;
+  server.answers = [json({ type: "/problems/number-skipped", status: 409, expected: 1 }, 409)];
+
+  for (const kind of ["offer", "candidate"]) mailbox.send("pother", kind, {});
+  await until(() => server.sent.length === 2 && mailbox.outgoing.length === 0);
+  mailbox.send("pother", "state", {});
+  await until(() => server.sent.length === 3);
+
+  assert.deepEqual(server.sent.map(({ n, kind }) => [n, kind]), [[1, "offer"], [2, "candidate"], [3, "state"]]);
+});
+
+test("more than one request holds arrives in order", async (t) => {
+  const server = new FakeServer();
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  for (let i = 0; i < 100; i += 1) mailbox.send("pother", "candidate", { i });
+
+  await until(() => server.sent.length === 100);
+  assert.deepEqual(server.sent.map(({ body }) => body.i), Array.from({ length: 100 }, (_, i) => i));
+});
+
+test("a mailbox that is stopped asks nothing and sends nothing more", async () => {
+  const server = new FakeServer();
+  const { mailbox, states, until } = open(server);
+  mailbox.start();
+  await until(() => server.requests.length === 1);
+
+  mailbox.stop();
+  await mailbox.polling;
+  mailbox.send("pother", "offer", {});
+  server.deliver("a");
+  await new Promise((resolve) => setImmediate(resolve));
+
+  assert.equal(server.requests.length, 1);
+  assert.deepEqual(states, []);
+});
+
+test("a poll that hangs on a network that is gone is dropped for a new one", async (t) => {
+  const server = new FakeServer();
+  server.answers = [() => new Promise(() => undefined)];
+  const hanging = server.fetch;
+  server.fetch = (url, options) =>
+    Promise.race([hanging(url, options), new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(options.signal.reason)))]);
+  const { mailbox, messages, states, until } = open(server);
+  t.after(() => mailbox.stop());
+  server.deliver("a");
+  mailbox.start();
+  await until(() => server.requests.length === 1);
+
+  mailbox.askAgain();
+
+  await until(() => messages.length === 1);
+  assert.deepEqual(states, ["connected"]);
+});
