@@ -170,7 +170,8 @@ class PassthroughReceiver:
         codec = self._codecs.get(packet.payload_type)
         if codec is None or not self._enabled:
             return None
-        if is_rtx(codec):
+        repeated = is_rtx(codec)
+        if repeated:
             apt = codec.parameters.get("apt")
             original = self._rtx.get(packet.ssrc)
             if original is None or len(packet.payload) < 2 or not isinstance(apt, int) or apt not in self._codecs:
@@ -185,7 +186,9 @@ class PassthroughReceiver:
             stream = self._begin(packet.ssrc, name, codec.clockRate)
             if stream is None:
                 return None
-        stream.statistics.add(packet)
+        if not repeated:
+            # A stream of its own (RFC 4588 section 4): counted here it would hide from the sender what the path loses.
+            stream.statistics.add(packet)
         payload = packet.payload
         self._hand_on(stream, stream.intake.add(packet.sequence_number, packet.timestamp, bool(packet.marker), payload, now_ms))
         return stream
@@ -248,6 +251,8 @@ class PassthroughReceiver:
     async def _send_reports(self, now_s: float) -> None:
         reports, worst = [], 0
         for stream in self.streams.values():
+            if stream.statistics.max_seq is None:
+                continue
             last, at_s = stream.last_report
             delay = int(min(now_s - at_s, 65_535) * 65_536) if last else 0
             fraction = stream.statistics.fraction_lost

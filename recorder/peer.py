@@ -21,7 +21,6 @@ Send = Callable[[str, dict[str, Any]], Awaitable[None]]
 Ended = Callable[[str | None], None]
 _FINGERPRINT = re.compile(r"^a=fingerprint:(\S+ \S+)", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
-_OPUS = re.compile(r"^(a=rtpmap:(\d+) opus/\S+?)(\r?)$", re.MULTILINE | re.IGNORECASE)
 
 
 def session_of(sdp: str) -> tuple[str, str]:
@@ -31,14 +30,6 @@ def session_of(sdp: str) -> tuple[str, str]:
     """
     fingerprint, ufrag = _FINGERPRINT.search(sdp), _UFRAG.search(sdp)
     return fingerprint[1] if fingerprint else "", ufrag[1] if ufrag else ""
-
-
-def with_sound_repeated(sdp: str) -> str:
-    """The answer, asking that lost sound is sent again on demand (RFC 4585 section 4.2), which browsers do for pictures only.
-
-    In a call a repeated packet of 20 ms would come too late; a recording has time.
-    """
-    return _OPUS.sub(r"\1\3\na=rtcp-fb:\2 nack\3", sdp)
 
 
 class Peer:
@@ -90,8 +81,7 @@ class Peer:
         for candidate in self._early:
             await self._add(self._connection, candidate)
         self._early = []
-        answer = with_sound_repeated(self._connection.localDescription.sdp)
-        await self._send("answer", {"type": "answer", "sdp": answer, "sources": {}})
+        await self._send("answer", {"type": "answer", "sdp": self._connection.localDescription.sdp, "sources": {}})
 
     def _end(self, sources: dict[str, str]) -> None:
         """These (mid → source) are not in the newest offer: hand on what is still in their buffers, then say so."""

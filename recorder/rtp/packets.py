@@ -7,7 +7,12 @@ from itertools import islice
 from typing import NamedTuple
 
 PATIENCE_MS = 1_000
+# What is only late (packets overtake each other) need not be sent again: it has so long before it is asked for.
+ASK_FIRST_MS = 25
+# The next request comes so much later, then ever later: on a slow path the answer is under way, and on a full one repeating
+# everything many times over would take the place of the call itself.
 ASK_AGAIN_MS = 60
+ASK_LATER = 1.6
 # A larger jump is a stream that began anew, not a hole to fill.
 MOST_MISSING = 2_000
 # More packets than this are not kept behind a hole, whatever the clock says.
@@ -37,7 +42,7 @@ class PacketBuffer:
         self._next: int | None = None
         self._highest = 0
         self._lost_before_next = 0
-        # seq → [when it was first missed, when it was last asked for]
+        # seq → [when it was first missed, when it was last asked for (or missed), how long to wait before asking]
         self._missing: dict[int, list[int]] = {}
         # What is added to the sender's numbers since it counted anew, and where a stray one would have to go on.
         self._shift = 0
@@ -72,7 +77,7 @@ class PacketBuffer:
         self._missing.pop(packet.seq, None)
         if packet.seq > self._highest:
             for seq in range(max(self._highest + 1, packet.seq - MOST_MISSING), packet.seq):
-                self._missing[seq] = [packet.arrival_ms, 0]
+                self._missing[seq] = [packet.arrival_ms, packet.arrival_ms, ASK_FIRST_MS]
             self._highest = packet.seq
             for seq in list(islice(self._missing, max(0, len(self._missing) - MOST_MISSING))):
                 del self._missing[seq]  # of leap upon leap the oldest are given up
@@ -120,13 +125,13 @@ class PacketBuffer:
         return self.take(1 << 62)
 
     def to_ask_for(self, now_ms: int) -> list[int]:
-        """16-bit sequence numbers to ask for now, MOST_ASKED at a time: each at once, then every ASK_AGAIN_MS."""
+        """16-bit sequence numbers to ask for now, MOST_ASKED at a time: each soon, then ever more seldom."""
         if not self._missing:
             return []
         asked = []
         for seq, times in self._missing.items():
-            if abs(now_ms - times[1]) >= ASK_AGAIN_MS:
-                times[1] = now_ms
+            if abs(now_ms - times[1]) >= times[2]:
+                times[1], times[2] = now_ms, max(ASK_AGAIN_MS, int(times[2] * ASK_LATER))
                 asked.append(seq - self._shift & 0xFFFF)
                 if len(asked) == MOST_ASKED:
                     break

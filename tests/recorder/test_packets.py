@@ -6,10 +6,20 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.rtp.packets import ASK_AGAIN_MS, MOST_ASKED, MOST_MISSING, MOST_WAITING, PATIENCE_MS, Packet, PacketBuffer
+from recorder.rtp.packets import (
+    ASK_AGAIN_MS,
+    ASK_FIRST_MS,
+    MOST_ASKED,
+    MOST_MISSING,
+    MOST_WAITING,
+    PATIENCE_MS,
+    Packet,
+    PacketBuffer,
+)
 
 BEGIN_MS = 1_795_470_000_000
 FIRST = 70_000
+ASKED_MS = BEGIN_MS + ASK_FIRST_MS
 
 
 def packet(seq: int, at_ms: int = 0) -> Packet:
@@ -76,23 +86,44 @@ def test_a_packet_that_comes_after_its_hole_was_given_up_is_dropped() -> None:
     assert buffer.drain() == []
 
 
-def test_a_hole_is_asked_for_at_once_and_again_until_it_is_filled() -> None:
+def test_a_hole_is_asked_for_soon_and_again_until_it_is_filled() -> None:
     buffer = PacketBuffer()
     for seq in (65_535, 65_538):
         buffer.add(packet(seq))
-    assert buffer.to_ask_for(BEGIN_MS) == [0, 1]
-    assert buffer.to_ask_for(BEGIN_MS + ASK_AGAIN_MS - 1) == []
-    buffer.add(packet(65_536, ASK_AGAIN_MS))
-    assert buffer.to_ask_for(BEGIN_MS + ASK_AGAIN_MS) == [1]
-    buffer.add(packet(65_537, ASK_AGAIN_MS))
-    assert buffer.to_ask_for(BEGIN_MS + 2 * ASK_AGAIN_MS) == []
+    assert buffer.to_ask_for(BEGIN_MS) == []
+    assert buffer.to_ask_for(ASKED_MS) == [0, 1]
+    assert buffer.to_ask_for(ASKED_MS + ASK_AGAIN_MS - 1) == []
+    buffer.add(packet(65_536, ASK_FIRST_MS + ASK_AGAIN_MS))
+    assert buffer.to_ask_for(ASKED_MS + ASK_AGAIN_MS) == [1]
+    buffer.add(packet(65_537, ASK_FIRST_MS + ASK_AGAIN_MS))
+    assert buffer.to_ask_for(ASKED_MS + 3 * ASK_AGAIN_MS) == []
+
+
+def test_what_is_only_overtaken_is_not_asked_for() -> None:
+    buffer = PacketBuffer()
+    asked = []
+    for at_ms, seq in enumerate([0, 3, 1, 2, 6, 5, 4, 7]):
+        buffer.add(packet(FIRST + seq, at_ms * 5))
+        asked += buffer.to_ask_for(BEGIN_MS + at_ms * 5)
+    assert asked == []
+    assert len(buffer.take(BEGIN_MS + 40)) == 8
+
+
+def test_a_path_that_never_answers_is_asked_ever_more_seldom() -> None:
+    buffer = PacketBuffer()
+    for seq in (FIRST, FIRST + 2):
+        buffer.add(packet(seq))
+    asked_ms = [at_ms for at_ms in range(PATIENCE_MS) if buffer.to_ask_for(BEGIN_MS + at_ms)]
+    assert 5 <= len(asked_ms) <= 7
+    waits = [later - earlier for earlier, later in pairwise(asked_ms)]
+    assert waits == sorted(waits)
 
 
 def test_all_of_a_wide_hole_is_asked_for_though_one_request_holds_only_a_part() -> None:
     buffer = PacketBuffer()
     for seq in (FIRST, FIRST + 2 * MOST_ASKED + 1):
         buffer.add(packet(seq))
-    first, second = buffer.to_ask_for(BEGIN_MS), buffer.to_ask_for(BEGIN_MS + 1)
+    first, second = buffer.to_ask_for(ASKED_MS), buffer.to_ask_for(ASKED_MS + 1)
     assert len(first) == len(second) == MOST_ASKED
     assert sorted(first + second) == [(FIRST + 1 + number) % 65_536 for number in range(2 * MOST_ASKED)]
 
@@ -121,7 +152,7 @@ def test_after_counting_anew_holes_are_asked_for_by_the_new_numbers() -> None:
     buffer = PacketBuffer()
     for seq in (FIRST, FIRST + 5, FIRST - 20_000, FIRST - 19_999, FIRST - 19_996):
         buffer.add(packet(seq))
-    assert buffer.to_ask_for(BEGIN_MS) == [(FIRST - 19_998) % 65_536, (FIRST - 19_997) % 65_536]
+    assert buffer.to_ask_for(ASKED_MS) == [(FIRST - 19_998) % 65_536, (FIRST - 19_997) % 65_536]
     buffer.add(packet(FIRST - 19_998))
     buffer.add(packet(FIRST - 19_997))
     assert [one.timestamp // 960 for one, _ in buffer.take(BEGIN_MS)][-4:] == list(range(FIRST - 19_999, FIRST - 19_995))

@@ -6,6 +6,7 @@ A contract with aiortc's insides: another version than the one named here must b
 import asyncio
 import fractions
 import random
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
@@ -211,8 +212,33 @@ def test_a_loss_where_the_numbers_wrap_is_asked_for_again() -> None:
     ear = Ear()
     ear.hears(65_533, 0)
     ear.hears(65_537, 4 * 960)
+    asyncio.run(ear.receiver._tick(time.time() + 0.1))
     (packet,) = RtcpPacket.parse(ear.wire.sent[0])
     assert sorted(packet.lost) == [0, 65_534, 65_535]
+
+
+def test_what_is_sent_again_does_not_hide_from_the_sender_what_the_path_loses() -> None:
+    ear = Ear()
+    ear.receiver._codecs |= {
+        96: RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96),
+        97: RTCRtpCodecParameters(mimeType="video/rtx", clockRate=90_000, payloadType=97, parameters={"apt": 96}),
+    }
+    ear.receiver._rtx[8] = 7
+
+    def comes(seq: int, payload_type: int = 96, ssrc: int = 7, payload: bytes = b"\x10\x01") -> None:
+        packet = RtpPacket(payload_type=payload_type, sequence_number=seq, timestamp=1, ssrc=ssrc, payload=payload)
+        asyncio.run(ear.receiver._handle_rtp_packet(packet, 0))
+
+    # Sent again before anything of the stream itself came: nothing to report yet (RFC 4588 section 4).
+    comes(1, 97, 8, b"\x00\x01" + b"\x10\x01")
+    asyncio.run(ear.receiver._tick(time.time() + 2))
+    for seq in (2, 3, 5):
+        comes(seq)
+    comes(2, 97, 8, b"\x00\x04" + b"\x10\x01")
+    (stream,) = ear.receiver.streams.values()
+    assert (stream.intake.buffer.lost, stream.intake.buffer.missing, stream.intake.buffer.received) == (0, 0, 5)
+    assert stream.statistics.packets_lost == 1
+    assert not ear.receiver._said
 
 
 def test_time_that_leaps_begins_a_new_track_instead_of_hours_of_nothing() -> None:

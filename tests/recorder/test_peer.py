@@ -1,4 +1,4 @@
-"""Our end of a connection: which offers belong to it, what the answer asks for, and how one slow person keeps nobody waiting."""
+"""Our end of a connection: which offers belong to it, and how one slow person keeps nobody waiting."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from aiortc import RTCRtpReceiver, rtcpeerconnection
 from senders import Picture, Sender, Voice, until
 
 from recorder import passthrough
-from recorder.peer import Peer, session_of, with_sound_repeated
+from recorder.peer import Peer, session_of
 
 
 @pytest.fixture(autouse=True)
@@ -46,14 +46,6 @@ class Line:
     async def __aexit__(self, *_: object) -> None:
         await self.peer.close()
         await self.sender.close()
-
-
-def test_the_answer_asks_that_lost_sound_is_sent_again() -> None:
-    sdp = "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\n"
-    assert with_sound_repeated(sdp) == (
-        "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\na=rtpmap:0 PCMU/8000\r\n"
-    )
-    assert with_sound_repeated("m=video 9\r\na=rtpmap:96 VP8/90000\r\n") == "m=video 9\r\na=rtpmap:96 VP8/90000\r\n"
 
 
 def test_offers_of_one_connection_are_told_from_those_of_the_next() -> None:
