@@ -104,8 +104,8 @@ async def end(server: Server, described: Manifest, segment_id: str, reason: str)
             described.recording, segment_id, refusal.code,
         )  # fmt: skip
         return
-    from recorder import jobs
-
     for step in answer["next"]:
+        from recorder import jobs
+
         await asyncio.to_thread(jobs.enqueue, described.recording, step)
     log.info("recording=%s handed in: %d tracks, %.1f s", described.recording, len(described.tracks), described.duration_us / 1e6)
