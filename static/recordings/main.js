@@ -8,7 +8,7 @@ import { duration, size, t } from "../call/text.js";
 /**
  * @typedef {{id: string, kind: string, name: string, bytes: number, sha256: string, url: string, meta: any}} Artifact
  * @typedef {{id: string, state: string, by: string, reason: string | null, title: string, requested_at_ms: number, started_at_ms: number | null,
- *   duration_ms: number | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[]}} Recording
+ *   duration_ms: number | null, live?: {tracks: {bytes_per_s: number}[]} | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[]}} Recording
  */
 
 const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
@@ -17,6 +17,7 @@ const list = find("#recordings");
 /** @type {Map<string, {item: HTMLElement, shown: string}>} */
 const items = new Map();
 const SETTLED = new Set(["ready", "failed"]);
+const RUNNING = new Set(["recording", "paused"]);
 
 /** Ask, draw, ask again: often while something is under way. */
 async function refresh() {
@@ -32,7 +33,7 @@ async function refresh() {
       showProblem(error.status === 401 || error.status === 403 ? t("recordings.not-host") : error.message);
       return;
     }
-    showProblem(t("connection.reconnecting"));
+    showProblem(t("recordings.away"));
     pauseMs = 3000;
   }
   setTimeout(() => void refresh(), pauseMs);
@@ -63,6 +64,7 @@ function draw(recordings) {
     const shown = JSON.stringify({ ...recording, hour, live: null, artifacts: recording.artifacts.map(({ id }) => id) });
     if (shown !== known.shown) drawOne(known.item, recording);
     known.shown = shown;
+    drawLive(known.item, recording);
     if (list.children[index] !== known.item) list.insertBefore(known.item, list.children[index] ?? null);
   });
 }
@@ -85,6 +87,24 @@ function drawOne(item, recording) {
   const remove = find("[data-testid=delete-recording]", item);
   remove.hidden = !SETTLED.has(recording.state) && recording.state !== "processing";
   remove.onclick = () => void removeRecording(recording);
+}
+
+/**
+ * How long it has run and what arrives, while it runs.
+ *
+ * @param {HTMLElement} item
+ * @param {Recording} recording
+ */
+function drawLive(item, recording) {
+  const line = find(".live", item);
+  const tracks = recording.live?.tracks ?? [];
+  line.hidden = !RUNNING.has(recording.state) || recording.started_at_ms === null;
+  const bytes = tracks.reduce((sum, track) => sum + track.bytes_per_s, 0);
+  line.textContent = t("recordings.live", {
+    time: duration(Date.now() - (recording.started_at_ms ?? Date.now())),
+    count: tracks.length,
+    rate: size(bytes),
+  });
 }
 
 /**
@@ -132,19 +152,25 @@ function drawDownloads(item, recording) {
   const tracks = recording.artifacts.filter(({ kind }) => kind === "track");
   find(".tracks", item).hidden = tracks.length === 0;
   find(".track-count", item).textContent = t("recordings.tracks", { count: tracks.length });
-  find(".track-list", item).replaceChildren(...tracks.sort(byPerson).map(trackRow));
+  const people = [...new Set(tracks.map(({ meta }) => meta.person))].sort((one, other) => one.localeCompare(other));
+  find(".track-list", item).replaceChildren(...people.map((person) => tracksOf(person, tracks)));
 }
 
 /**
- * @param {Artifact} one
- * @param {Artifact} other
+ * @param {string} person
+ * @param {Artifact[]} tracks  of everybody
  */
-const byPerson = (one, other) => `${one.meta.person} ${one.meta.source}`.localeCompare(`${other.meta.person} ${other.meta.source}`);
+function tracksOf(person, tracks) {
+  const group = make("tracks-of-one");
+  find(".person", group).textContent = person;
+  const theirs = tracks.filter(({ meta }) => meta.person === person).sort((one, other) => one.name.localeCompare(other.name));
+  find(".sources", group).replaceChildren(...theirs.map(trackRow));
+  return group;
+}
 
 /** @param {Artifact} artifact */
 function trackRow(artifact) {
   const row = make("track");
-  find(".person", row).textContent = artifact.meta.person;
   find(".source", row).textContent = t(`source.${artifact.meta.source}`);
   find(".length", row).textContent = duration((artifact.meta.duration_us ?? 0) / 1000);
   const link = find("[data-testid=download-track]", row);
@@ -167,7 +193,7 @@ async function removeRecording(recording) {
       items.delete(recording.id);
       announce(t("recordings.deleted"));
     } catch (error) {
-      announce(error instanceof Error ? error.message : String(error));
+      announce(error instanceof Refused ? error.message : t("server.away.help"));
     }
   };
 }
