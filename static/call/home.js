@@ -17,7 +17,7 @@ form.addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {
     remember({ room: room.room, title: room.title, hostKey: room.host_key, at: Date.now() });
     show(room);
   } catch (error) {
-    announce(error instanceof Refused ? error.message : t("home.failed"));
+    announce(error instanceof Refused ? error.message : t("server.away.help"));
   } finally {
     button.disabled = false;
   }

@@ -101,15 +101,14 @@ export class Mailbox {
         failures = 0;
       } catch (error) {
         if (this.stopper.signal.aborted) break;
+        failures += 1;
         if (error instanceof Refused) {
           this.refused(error, batch);
-          failures += 1;
-        } else {
-          failures += 1;
-          const asked = error instanceof Away ? error.retryAfterS * 1000 : 0;
-          await this.pause(Math.max(asked, backoffMs(failures)), this.stopper.signal);
+          // Mended at once; only a server that will not agree is given time.
+          if (failures <= MOST_IN_ONE_POST) continue;
         }
-        if (failures > 1000) break;
+        const asked = error instanceof Away ? error.retryAfterS * 1000 : 0;
+        await this.pause(Math.max(asked, backoffMs(failures)), this.stopper.signal);
       }
     }
     this.sending = false;

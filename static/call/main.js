@@ -12,12 +12,13 @@ import { t } from "./text.js";
 import { Tiles } from "./tiles.js";
 
 /** @typedef {import("./room.js").Participant} Participant */
+/** @typedef {import("./room.js").MediaState} MediaState */
 
 const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
 const hostKey = hostKeyOf(roomId, roomTitle);
 const REJOIN = `letterbox.rejoin.${roomId}`;
 
-const tiles = new Tiles();
+const tiles = new Tiles(() => (find("#blocked").hidden = false));
 const panel = new Panel();
 const recording = new RecordingControl(hostKey !== null, (action) => void act(action));
 
@@ -25,6 +26,8 @@ const recording = new RecordingControl(hostKey !== null, (action) => void act(ac
 let camera = new MediaStream();
 /** @type {MediaStream | null} */
 let screen = null;
+/** @type {Map<string, MediaState>} what each has said of camera and microphone */
+const mediaStates = new Map();
 
 const room = new Room(roomId, {
   joined(participant) {
@@ -34,6 +37,7 @@ const room = new Room(roomId, {
   },
   left(participant) {
     tiles.remove(participant.id);
+    mediaStates.delete(participant.id);
     showPeople();
     if (participant.kind === "person" && room.token) announce(t("notice.left", { name: participant.name }));
   },
@@ -43,10 +47,14 @@ const room = new Room(roomId, {
   mediaState(participant, state) {
     tiles.setMedia(participant.id, state);
     if (!state.screen) tiles.hide(participant, "screen");
+    mediaStates.set(participant.id, state);
+    showPeople();
   },
   recording: (now, mark) => recording.show(now, mark),
   chat(participant, text, atMs) {
-    panel.addMessage(participant.name, text, atMs, participant.id === room.me?.id);
+    const isMine = participant.id === room.me?.id;
+    panel.addMessage(participant.name, text, atMs, isMine);
+    if (!isMine && !panel.showsChat) announce(t("chat.from", { name: participant.name, text: text.slice(0, 120) }));
   },
   connection(state) {
     const notice = find("#connection");
@@ -61,9 +69,13 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn 
     camera = stream;
     await enter(name, microphone, cameraOn);
   } catch (error) {
-    announce(error instanceof Refused || error instanceof Away ? error.message : String(error));
+    if (!(error instanceof Refused || error instanceof Away)) throw error;
+    prejoin.tell(error instanceof Refused ? error.title : t("server.away.title"), wordsOf(error));
   }
 });
+
+/** @param {unknown} error  of the server's; what went wrong on the way to it says nothing to a person */
+const wordsOf = (error) => (error instanceof Refused ? error.message : t("server.away.help"));
 
 /**
  * @param {string} name
@@ -71,11 +83,12 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn 
  * @param {boolean} cameraOn
  */
 async function enter(name, microphone, cameraOn) {
+  if (!cameraOn) for (const off of camera.getVideoTracks()) close(off);
   const [audio] = camera.getAudioTracks();
   const [video] = camera.getVideoTracks();
-  if (audio) await room.setTrack("microphone", audio);
-  if (video) await room.setTrack("camera", video);
-  room.mediaState = { microphone: Boolean(audio) && microphone, camera: Boolean(video) && cameraOn, screen: false };
+  if (audio) await send("microphone", audio);
+  if (video) await send("camera", video);
+  room.mediaState = { microphone: Boolean(audio) && microphone, camera: Boolean(video), screen: false };
   await room.join(name, hostKey);
   sessionStorage.setItem(REJOIN, JSON.stringify({ name, microphone, camera: cameraOn }));
   prejoin.hide();
@@ -90,7 +103,7 @@ async function enter(name, microphone, cameraOn) {
 
 function showPeople() {
   const everybody = [...(room.me ? [room.me] : []), ...room.participants.values()];
-  panel.showPeople(everybody.sort((one, other) => one.joined_at_ms - other.joined_at_ms), room.me?.id);
+  panel.showPeople(everybody.sort((one, other) => one.joined_at_ms - other.joined_at_ms), room.me?.id, mediaStates);
 }
 
 // -- the controls ------------------------------------------------------------------------------------------------------------
@@ -102,7 +115,46 @@ function showMyState() {
   setIcon(find("[data-testid=screen]"), sharing ? "monitor-x" : "monitor-up", t(sharing ? "controls.screen-off" : "controls.screen-on"));
   find("[data-testid=mute]").classList.toggle("off", !microphone);
   find("[data-testid=camera]").classList.toggle("off", !cameraOn);
-  if (room.me) tiles.setMedia(room.me.id, room.mediaState);
+  if (!room.me) return;
+  tiles.setMedia(room.me.id, room.mediaState);
+  mediaStates.set(room.me.id, room.mediaState);
+  showPeople();
+}
+
+/**
+ * To everyone, until it is closed or its device goes away. Opposite: close().
+ *
+ * @param {"microphone" | "camera"} what
+ * @param {MediaStreamTrack} track
+ */
+async function send(what, track) {
+  // Unplugged, or no longer allowed. (What we stop ourselves does not say so.)
+  track.addEventListener("ended", () => {
+    announce(t("device.lost", { device: t(`device.${what}`) }));
+    close(track);
+    void room.setTrack(what, null);
+    room.setMediaState({ [what]: false });
+    showMyState();
+  });
+  await room.setTrack(what, track);
+}
+
+/** @param {MediaStreamTrack} track */
+function close(track) {
+  track.stop();
+  camera.removeTrack(track);
+}
+
+/**
+ * Open the device chosen before the call; if it is gone, any.
+ *
+ * @param {"audio" | "video"} kind
+ * @returns {Promise<media.Opened>}
+ */
+async function openOne(kind) {
+  const other = kind === "audio" ? "video" : "audio";
+  const chosen = await media.open({ [other]: false, [kind]: prejoin.chosen[kind] });
+  return chosen.problems[kind] ? media.open({ [other]: false }) : chosen;
 }
 
 /** @param {"microphone" | "camera"} what */
@@ -111,20 +163,20 @@ async function toggle(what) {
   const on = !room.mediaState[what];
   let [track] = camera.getTracks().filter((one) => one.kind === kind && one.readyState === "live");
   if (on && !track) {
-    const { stream, problems } = await media.open({ [kind === "audio" ? "video" : "audio"]: false });
+    const { stream, problems } = await openOne(kind);
+    if (!room.token) return media.close(stream);
     [track] = stream.getTracks();
     if (!track) {
       announce(t(`device.${problems[kind] ?? "failed"}.title`, { device: t(`device.${what}`) }));
       return;
     }
     camera.addTrack(track);
-    await room.setTrack(what, track);
+    await send(what, track);
     if (kind === "video" && room.me) tiles.show(room.me, track, "camera");
   }
   if (track && what === "camera" && !on) {
     // Off is off: the light beside the lens goes out.
-    track.stop();
-    camera.removeTrack(track);
+    close(track);
     await room.setTrack("camera", null);
   } else if (track) {
     track.enabled = on;
@@ -140,6 +192,7 @@ async function toggleScreen() {
   }
   screen = await media.openScreen().catch(() => null);
   if (!screen) return;
+  if (!room.token) return media.close(screen);
   const [video] = screen.getVideoTracks();
   const [audio] = screen.getAudioTracks();
   video.contentHint = "detail";
@@ -167,7 +220,7 @@ async function act(action) {
   try {
     await room.record(action);
   } catch (error) {
-    announce(error instanceof Error ? error.message : String(error));
+    announce(wordsOf(error));
   }
 }
 
@@ -200,19 +253,47 @@ async function ended(reason) {
   document.body.classList.remove("in-call", "is-recorded");
   find("#call").hidden = true;
   find("#ended").hidden = false;
+  find("#connection").hidden = true;
+  find("#blocked").hidden = true;
   find("#ended-title").textContent = t(`ended.${reason}.title`);
+  find("#ended-title").focus();
   find("#ended-text").textContent = t(`ended.${reason}.text`);
   find("#ended-recordings").hidden = hostKey === null;
 }
 
+/** @type {Set<Function>} */
+const underWay = new Set();
+
+/**
+ * Pressed again while the camera is still being opened: once is enough.
+ *
+ * @param {() => unknown} action
+ */
+async function once(action) {
+  if (underWay.has(action)) return;
+  underWay.add(action);
+  try {
+    await action();
+  } finally {
+    underWay.delete(action);
+  }
+}
+
+const toggleMicrophone = () => toggle("microphone");
+const toggleCamera = () => toggle("camera");
+
 const CONTROLS = {
-  mute: () => toggle("microphone"),
-  camera: () => toggle("camera"),
+  mute: toggleMicrophone,
+  camera: toggleCamera,
   screen: toggleScreen,
   leave,
   "copy-invite": copyLink,
 };
-for (const [name, action] of Object.entries(CONTROLS)) find(`[data-testid=${name}]`).addEventListener("click", () => void action());
+for (const [name, action] of Object.entries(CONTROLS)) find(`[data-testid=${name}]`).addEventListener("click", () => void once(action));
+find("[data-testid=play]").addEventListener("click", () => {
+  find("#blocked").hidden = true;
+  tiles.play();
+});
 find("[data-testid=screen]").hidden = !navigator.mediaDevices?.getDisplayMedia;
 
 find("#chat-form").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
@@ -228,8 +309,8 @@ find("#show-help").addEventListener("click", () => help.showModal());
 
 /** @type {Record<string, () => unknown>} */
 const KEYS = {
-  m: () => toggle("microphone"),
-  v: () => toggle("camera"),
+  m: toggleMicrophone,
+  v: toggleCamera,
   s: toggleScreen,
   c: () => panel.toggle("chat"),
   p: () => panel.toggle("people"),
@@ -242,7 +323,7 @@ document.addEventListener("keydown", (event) => {
   const action = KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
-  void action();
+  void once(action);
 });
 
 addEventListener("pagehide", () => room.leave());

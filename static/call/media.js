@@ -96,6 +96,8 @@ export const close = (stream) => stream?.getTracks().forEach((track) => track.st
  */
 export function meter(track, onLevel, signal) {
   const context = new AudioContext();
+  // Some browsers are silent until the person has pressed something.
+  document.addEventListener("pointerdown", () => void context.resume(), { signal });
   const analyser = context.createAnalyser();
   analyser.fftSize = 512;
   context.createMediaStreamSource(new MediaStream([track])).connect(analyser);

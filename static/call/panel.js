@@ -4,6 +4,7 @@ import { find, make } from "./dom.js";
 import { t } from "./text.js";
 
 /** @typedef {import("./room.js").Participant} Participant */
+/** @typedef {import("./room.js").MediaState} MediaState */
 
 export class Panel {
   constructor() {
@@ -13,6 +14,12 @@ export class Panel {
       find(`#show-${name}`).addEventListener("click", () => this.toggle(name));
     }
     find("#close-panel").addEventListener("click", () => this.close());
+    this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Escape") return;
+      const opener = find(`#show-${this.root.dataset.tab}`);
+      this.close();
+      opener.focus();
+    });
   }
 
   /** @param {string} name  people or chat */
@@ -41,6 +48,10 @@ export class Panel {
     for (const tab of ["people", "chat"]) find(`#show-${tab}`).setAttribute("aria-expanded", "false");
   }
 
+  get showsChat() {
+    return !this.root.hidden && this.root.dataset.tab === "chat";
+  }
+
   /** @param {number} unread */
   count(unread) {
     this.unread = unread;
@@ -52,8 +63,9 @@ export class Panel {
   /**
    * @param {Participant[]} participants  in order of joining
    * @param {string | undefined} me
+   * @param {Map<string, MediaState>} mediaStates  as far as they have said
    */
-  showPeople(participants, me) {
+  showPeople(participants, me, mediaStates) {
     find("#people-count").textContent = String(participants.filter(({ kind }) => kind === "person").length);
     find("#people").replaceChildren(
       ...participants.map((participant) => {
@@ -62,6 +74,9 @@ export class Panel {
         const name = participant.kind === "recorder" ? t("roster.recorder") : participant.name;
         find(".name", item).textContent = participant.id === me ? t("tile.you", { name }) : name;
         find(".role", item).textContent = participant.kind === "recorder" ? t("roster.records") : participant.role === "host" ? t("roster.host") : "";
+        const state = mediaStates.get(participant.id);
+        find(".muted", item).hidden = state?.microphone !== false;
+        find(".camera-off", item).hidden = state?.camera !== false;
         return item;
       }),
     );
@@ -82,6 +97,6 @@ export class Panel {
     const list = find("#messages");
     list.append(item);
     item.scrollIntoView({ block: "end" });
-    if (!mine && (this.root.hidden || this.root.dataset.tab !== "chat")) this.count(this.unread + 1);
+    if (!mine && !this.showsChat) this.count(this.unread + 1);
   }
 }

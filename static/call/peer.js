@@ -130,12 +130,16 @@ export class Peer {
     this.options.send(description.type, { type: description.type, sdp: description.sdp, sources: this.sources() });
   }
 
-  /** @returns {Record<string, Source>} mid → what we send there */
+  /**
+   * A camera that is off for now keeps its place: it comes back without a word about it.
+   *
+   * @returns {Record<string, Source>} mid → what we send there
+   */
   sources() {
     /** @type {Record<string, Source>} */
     const found = {};
     for (const [source, transceiver] of this.sending) {
-      if (transceiver.mid !== null && transceiver.sender.track) found[transceiver.mid] = source;
+      if (transceiver.mid !== null && transceiver.direction !== "inactive") found[transceiver.mid] = source;
     }
     return found;
   }

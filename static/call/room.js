@@ -160,7 +160,7 @@ export class Room {
     const sender = this.participants.get(from);
     if (!sender) return;
     if (kind === "offer" || kind === "answer") void this.described(sender, kind, body);
-    else if (kind === "candidate") void this.peerOf(sender).take(kind, body);
+    else if (kind === "candidate") void this.peers.get(from)?.take(kind, body);
     else if (kind === "state") this.on.mediaState(sender, body);
     else if (kind === "chat") this.on.chat(sender, String(body.text ?? ""), Number(body.at_ms) || Date.now());
   }

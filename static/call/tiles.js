@@ -1,4 +1,4 @@
-// The pictures: a tile for each person, one more for each shared screen.
+// The pictures: a tile for each person, and on the stage one for each shared screen.
 
 import { find, make } from "./dom.js";
 import { columnsFor } from "./grid.js";
@@ -15,12 +15,24 @@ const initials = (name) =>
     .join("")
     .toUpperCase();
 
+/**
+ * @param {HTMLVideoElement} video
+ * @returns {MediaStreamTrack[]}
+ */
+const tracksOf = (video) => (video.srcObject instanceof MediaStream ? video.srcObject.getTracks() : []);
+
 export class Tiles {
-  constructor() {
+  /** @param {() => void} onBlocked  the browser will not play before the person has pressed something: then call play() */
+  constructor(onBlocked) {
+    this.onBlocked = onBlocked;
     this.root = find("#tiles");
+    this.screens = find("#screens");
     /** @type {Map<string, HTMLElement>} */
     this.tiles = new Map();
-    new ResizeObserver(() => this.arrange()).observe(this.root);
+    /** @type {Map<string, boolean>} whose camera is on, in their own words, which may come before the track */
+    this.cameras = new Map();
+    const watcher = new ResizeObserver(() => this.arrange());
+    for (const place of [this.root, this.screens]) watcher.observe(place);
   }
 
   /**
@@ -29,7 +41,7 @@ export class Tiles {
    */
   add(participant, isMe) {
     if (participant.kind !== "person") return;
-    const tile = this.make(participant.id, isMe ? t("tile.you", { name: participant.name }) : participant.name);
+    const tile = this.make(participant.id, this.root, isMe ? t("tile.you", { name: participant.name }) : participant.name);
     tile.dataset.participant = participant.id;
     tile.classList.toggle("mine", isMe);
     find(".initials", tile).textContent = initials(participant.name);
@@ -39,13 +51,15 @@ export class Tiles {
 
   /**
    * @param {string} key
+   * @param {HTMLElement} place  among the faces, or on the stage
    * @param {string} name
    */
-  make(key, name) {
+  make(key, place, name) {
     const tile = make("tile");
     find(".name", tile).textContent = name;
+    tile.classList.toggle("screen", place === this.screens);
     this.tiles.set(key, tile);
-    this.root.append(tile);
+    place.append(tile);
     this.arrange();
     return tile;
   }
@@ -59,6 +73,7 @@ export class Tiles {
       tile.remove();
       this.tiles.delete(key);
     }
+    this.cameras.delete(id);
     this.arrange();
   }
 
@@ -70,17 +85,27 @@ export class Tiles {
   show(participant, track, source) {
     const screen = source.startsWith("screen");
     const key = screen ? `${participant.id} screen` : participant.id;
-    let tile = this.tiles.get(key);
-    if (!tile && screen) {
-      tile = this.make(key, t("tile.screen", { name: participant.name }));
-      tile?.classList.add("screen");
-    }
+    const tile = this.tiles.get(key) ?? (screen ? this.make(key, this.screens, t("tile.screen", { name: participant.name })) : null);
     if (!tile) return;
     const video = find("video", tile);
-    const others = (video.srcObject?.getTracks() ?? []).filter((/** @type {MediaStreamTrack} */ one) => one.kind !== track.kind);
-    video.srcObject = new MediaStream([...others, track]);
-    void video.play().catch(() => undefined);
-    if (track.kind === "video") this.setPicture(key, true);
+    video.srcObject = new MediaStream([...tracksOf(video).filter(({ kind }) => kind !== track.kind), track]);
+    void this.playOne(video);
+    this.drawPicture(key);
+  }
+
+  /** @param {HTMLVideoElement} video */
+  async playOne(video) {
+    try {
+      await video.play();
+    } catch (error) {
+      // The other reason, AbortError, is a track that took the place of this one.
+      if (error instanceof DOMException && error.name === "NotAllowedError") this.onBlocked();
+    }
+  }
+
+  /** All of them, now that the person has pressed something. */
+  play() {
+    for (const tile of this.tiles.values()) void this.playOne(find("video", tile));
   }
 
   /**
@@ -94,7 +119,12 @@ export class Tiles {
       this.tiles.delete(key);
       this.arrange();
     } else if (source === "camera") {
-      this.setPicture(participant.id, false);
+      const tile = this.tiles.get(participant.id);
+      if (!tile) return;
+      const video = find("video", tile);
+      video.srcObject = new MediaStream(tracksOf(video).filter(({ kind }) => kind !== "video"));
+      void this.playOne(video);
+      this.drawPicture(participant.id);
     }
   }
 
@@ -106,15 +136,20 @@ export class Tiles {
     const tile = this.tiles.get(id);
     if (!tile) return;
     find(".muted", tile).hidden = state.microphone;
-    this.setPicture(id, state.camera);
+    this.cameras.set(id, state.camera);
+    this.drawPicture(id);
   }
 
   /**
+   * A picture, or the initials: a track alone is no picture while its sender says that the camera is off.
+   *
    * @param {string} key
-   * @param {boolean} on
    */
-  setPicture(key, on) {
-    this.tiles.get(key)?.classList.toggle("no-picture", !on);
+  drawPicture(key) {
+    const tile = this.tiles.get(key);
+    if (!tile) return;
+    const hasTrack = tracksOf(find("video", tile)).some(({ kind }) => kind === "video");
+    tile.classList.toggle("no-picture", !hasTrack || this.cameras.get(key) === false);
   }
 
   /**
@@ -130,12 +165,16 @@ export class Tiles {
     note.textContent = t(`peer.${state}`);
   }
 
-  /** Largest tiles that fit; a shared screen takes the stage. */
+  /** Largest tiles that fit; while a screen is shared, it has the stage, and the faces stand beside it. */
   arrange() {
-    const { clientWidth, clientHeight } = this.root;
-    const screens = [...this.tiles.values()].filter((tile) => tile.classList.contains("screen")).length;
-    this.root.classList.toggle("has-screen", screens > 0);
-    this.root.style.setProperty("--columns", String(columnsFor(this.tiles.size, clientWidth, clientHeight)));
-    this.root.style.setProperty("--rows", String(Math.ceil(this.tiles.size / columnsFor(this.tiles.size, clientWidth, clientHeight))));
+    const isShared = this.screens.childElementCount > 0;
+    this.screens.hidden = !isShared;
+    find("#pictures").classList.toggle("has-screen", isShared);
+    for (const place of [this.root, this.screens]) {
+      const count = place.childElementCount;
+      const columns = columnsFor(count, place.clientWidth, place.clientHeight);
+      place.style.setProperty("--columns", String(columns));
+      place.style.setProperty("--rows", String(Math.ceil(count / columns)));
+    }
   }
 }
