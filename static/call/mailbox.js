@@ -50,6 +50,8 @@ export class Mailbox {
   start() {
     const options = { signal: this.stopper.signal };
     const again = () => this.askAgain();
+    // A poll that hangs on a pulled cable says nothing for half a minute; the next one says it at once.
+    globalThis.addEventListener?.("offline", again, options);
     globalThis.addEventListener?.("online", again, options);
     globalThis.addEventListener?.("pageshow", again, options);
     globalThis.document?.addEventListener(

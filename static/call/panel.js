@@ -58,6 +58,7 @@ export class Panel {
     const badge = find("#unread");
     badge.hidden = unread === 0;
     badge.textContent = String(unread);
+    find("#show-chat").setAttribute("aria-label", unread === 0 ? t("panel.chat") : t("panel.chat-unread", { count: unread }));
   }
 
   /**
@@ -66,7 +67,9 @@ export class Panel {
    * @param {Map<string, MediaState>} mediaStates  as far as they have said
    */
   showPeople(participants, me, mediaStates) {
-    find("#people-count").textContent = String(participants.filter(({ kind }) => kind === "person").length);
+    const count = participants.filter(({ kind }) => kind === "person").length;
+    find("#people-count").textContent = String(count);
+    find("#show-people").setAttribute("aria-label", t("panel.people-count", { count }));
     find("#people").replaceChildren(
       ...participants.map((participant) => {
         const item = make("person");
