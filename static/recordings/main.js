@@ -175,9 +175,9 @@ function trackRow(artifact) {
   find(".length", row).textContent = duration((artifact.meta.duration_us ?? 0) / 1000);
   const link = find("[data-testid=download-track]", row);
   link.href = `${artifact.url}&download=1`;
-  link.setAttribute("aria-label", `${t("recordings.download")} ${artifact.name}`);
-  link.title = artifact.name;
   find(".size", link).textContent = size(artifact.bytes);
+  link.setAttribute("aria-label", `${t("recordings.download")} ${artifact.name}, ${size(artifact.bytes)}`);
+  link.title = artifact.name;
   return row;
 }
 
