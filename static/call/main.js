@@ -33,7 +33,8 @@ const room = new Room(roomId, {
   joined(participant) {
     tiles.add(participant, false);
     showPeople();
-    if (participant.kind === "person") announce(t("notice.joined", { name: participant.name }));
+    const isNew = participant.joined_at_ms > (room.me?.joined_at_ms ?? 0);
+    if (participant.kind === "person" && isNew) announce(t("notice.joined", { name: participant.name }));
   },
   left(participant) {
     tiles.remove(participant.id);
