@@ -71,7 +71,8 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn 
     await enter(name, microphone, cameraOn);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Away)) throw error;
-    prejoin.tell(error instanceof Refused ? error.title : t("server.away.title"), wordsOf(error));
+    if (error instanceof Refused) prejoin.tell(error.title, error.message);
+    else prejoin.tell(t("server.away.title"), t("server.away.again"));
   }
 });
 
