@@ -158,6 +158,20 @@ test("a screen that is no longer shared goes, and comes back when it is shared a
   assert.deepEqual(alice.shown, ["camera", "screen", "screen"]);
 });
 
+test("a camera that is off keeps its place while something else is negotiated", async (t) => {
+  const { alice, bob } = await connected(t);
+  await alice.peer.setTrack("camera", { name: "camera" });
+  await settle();
+  await alice.peer.setTrack("camera", null);
+
+  await alice.peer.setTrack("screen", { name: "screen" });
+  await settle();
+
+  // It comes back without a word, so the other side has to know the place still.
+  assert.deepEqual(bob.ended, []);
+  assert.ok(Object.values(alice.heard("offer").at(-1).sources).includes("camera"));
+});
+
 test("only the impolite side restarts a broken path, and one restart mends it", async (t) => {
   const { clock, alice, bob } = await connected(t);
 
