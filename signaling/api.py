@@ -2,13 +2,14 @@
 
 import mimetypes
 import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import select
 
-from signaling import auth, calls, errors, hot, jobs, recordings, rooms, schemas, turn
+from signaling import auth, calls, clock, errors, hot, jobs, recordings, rooms, schemas, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.storage import NotTheSame, WrongOffset
@@ -63,11 +64,8 @@ def enter(room: str) -> Any:
         running = recordings.active(tx.connection, room)
         now_s = tx.now_ms // 1000
     settings = server().settings
-    more = {
-        "ice_servers": turn.ice_servers(settings, entered["participant"]["id"], now_s),
-        "wait_s": settings.wait_s, "after": 0, "recording": recordings.brief(running) if running else None,
-    }  # fmt: skip
-    return entered | more, 201
+    more = {"wait_s": settings.wait_s, "after": 0, "recording": recordings.brief(running) if running else None}
+    return entered | turn.ice(settings, entered["participant"]["id"], now_s) | more, 201
 
 
 def _role(room: str, wish: schemas.Enter) -> str:
@@ -91,6 +89,46 @@ def leave() -> Any:
     with server().transaction() as tx:
         rooms.leave(server(), tx, caller.id, "left")
     return {}
+
+
+# -- finding a path --------------------------------------------------------------------------------------------------------------
+
+
+@call(api, "GET", "/ice-servers", "STUN and TURN servers: new credentials in a call, short-lived ones before", "anyone")
+def renew_ice_servers() -> Any:
+    now_s = clock.now_ms() // 1000
+    if not calls.bearer():
+        server().limits.spend("checks", calls.address())
+        return turn.ice(server().settings, "trial", now_s, turn.TRIAL_S)
+    caller = participant()
+    with server().reading() as connection:
+        if not rooms.is_here(connection, caller.id):
+            raise errors.participant_gone()
+    return turn.ice(server().settings, caller.id, now_s)
+
+
+@call(api, "POST", "/checks", "A mailbox of one's own, to try the way to the server and back", "anyone", schemas.Nothing)
+def check() -> Any:
+    body(schemas.Nothing)
+    server().limits.spend("checks", calls.address())
+    settings = server().settings
+    with server().transaction() as tx:
+        who, token = rooms.add(server(), tx, None, "Connection check", "check", "guest")
+        now_ms = tx.now_ms
+    entered = {"participant": who, "token": token, "wait_s": settings.wait_s, "after": 0, "now_ms": now_ms}
+    return entered | turn.ice(settings, who["id"], now_ms // 1000, turn.TRIAL_S), 201
+
+
+@call(api, "GET", "/checks/pieces", "Two pieces, half a second apart: does something keep whole answers?", "anyone")
+def pieces() -> Any:
+    server().limits.spend("checks", calls.address())
+
+    def parts() -> Iterator[bytes]:
+        yield b"one\n"
+        clock.sleep(0.5)
+        yield b"two\n"
+
+    return Response(parts(), content_type="text/plain; charset=utf-8")
 
 
 # -- the mailbox: the two calls that everything else waits for -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The only reader of time on the server."""
+"""The only reader of time on the server, and the only one who waits for it to pass."""
 
 import time
 
@@ -11,3 +11,8 @@ def now_ms() -> int:
 def monotonic_s() -> float:
     """Seconds that only go forward: for waiting and patience, never stored."""
     return time.monotonic()
+
+
+def sleep(seconds: float) -> None:
+    """Hold this thread."""
+    time.sleep(seconds)

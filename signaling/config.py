@@ -21,6 +21,12 @@ def _urls(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "no", "1", "0", "true", "false"):
+        raise ValueError("say `yes` or `no`")
+    return text.lower() in ("yes", "1", "true")
+
+
 def _setting(default: Any, read: Callable[[str], Any], about: str) -> Any:
     return field(default=default, metadata={"read": read, "about": about})
 
@@ -55,6 +61,7 @@ class Settings:
     joins_per_address: str = _setting("120/minute", str, "joins from one address")
     sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant")
     guesses_per_address: str = _setting("20/minute", str, "wrong keys and tokens from one address")
+    checks_per_address: str = _setting("60/minute", str, "connection checks, and looks for a path before joining")
     limits_storage: str = _setting(
         "memory://", str, "where rates are counted: `memory://` (each process), `redis://host:6379` (together)"
     )
@@ -64,7 +71,10 @@ class Settings:
         (), _urls, "TURN servers, comma separated, e.g. `turn:turn.example:3478,turns:turn.example:443?transport=tcp`"
     )
     turn_secret: str = _setting("", str, "coturn's static-auth-secret")
-    turn_ttl_s: int = _setting(14_400, int, "how long a TURN credential lasts, seconds")
+    turn_ttl_s: int = _setting(14_400, int, "how long a TURN credential lasts, seconds; renewed by itself in a longer call")
+    relay_only: bool = _setting(
+        False, _yes, "`yes`: all media goes over TURN, so that nobody in a call learns another's address"
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -107,10 +117,18 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting(f"LETTERBOX_HOT_PATH={settings.hot_path!r} cannot be used: say `direct` or `flask`.")
     for item in fields(settings):
         value = getattr(settings, item.name)
-        if isinstance(value, int) and value <= 0 and item.name != "trusted_proxies":
+        if type(value) is int and value <= 0 and item.name != "trusted_proxies":
             raise BadSetting(f"{variable(item.name)}={value} cannot be used: it must be above zero ({item.metadata['about']}).")
     if settings.turn_urls and not settings.turn_secret:
         raise BadSetting("LETTERBOX_TURN_URLS is set but LETTERBOX_TURN_SECRET is not: give coturn's static-auth-secret.")
+    if settings.relay_only and not settings.turn_urls:
+        raise BadSetting("LETTERBOX_RELAY_ONLY=yes needs a TURN server: set LETTERBOX_TURN_URLS, or no call can connect.")
+    for name, schemes in (("stun_urls", ("stun:", "stuns:")), ("turn_urls", ("turn:", "turns:"))):
+        for url in getattr(settings, name):
+            if not url.startswith(schemes) or url.split(":", 1)[1].startswith("//"):
+                raise BadSetting(
+                    f"{variable(name)} holds {url!r}, which cannot be used: write it like {schemes[0]}host:3478."
+                )
     return settings
 
 

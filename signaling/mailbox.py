@@ -134,10 +134,14 @@ def _plan_posting(rows: Mapping[str, Row], posting: Posting, max_mailbox: int, r
 
 
 def _recipients(rows: Mapping[str, Row], posting: Posting, draft: Draft) -> list[Row] | None:
-    """Whom a draft is for, in id order; None when there is nobody of that name in the sender's room."""
+    """Whom a draft is for, in id order; None when there is nobody of that id in the sender's room."""
     if draft.to != EVERYONE:
         row = rows.get(draft.to)
-        return [row] if row is not None and row.room == posting.room and row.id != posting.sender else None
+        if row is None:
+            return None
+        # A connection check has nobody but itself: its note to itself measures the way to the server and back.
+        met = row.kind == "check" if row.id == posting.sender else row.room == posting.room
+        return [row] if met else None
     return [row for _, row in sorted(rows.items()) if row.room == posting.room and not row.gone and row.id != posting.sender]
 
 

@@ -131,8 +131,12 @@ def leave(server: Server, tx: Transaction, participant: str, reason: str, only_o
     if row is None or row.gone or (only_of is not None and row.worker != only_of):
         tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
         return False
-    tx.connection.execute(update(Participant).where(Participant.id == participant).values(left_at_ms=tx.now_ms))
     tx.connection.execute(delete(Message).where(Message.recipient_id == participant))
+    if row.kind == "check":
+        # Nobody met it: nothing needs to remember it.
+        tx.connection.execute(delete(Participant).where(Participant.id == participant))
+    else:
+        tx.connection.execute(update(Participant).where(Participant.id == participant).values(left_at_ms=tx.now_ms))
     others = [other.id for other in rows.values() if other.id != participant and not other.gone]
     tx.notify(others, "left", {"participant": participant, "reason": reason})
     tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
