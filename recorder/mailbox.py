@@ -27,7 +27,7 @@ class Mailbox:
         """Every message, oldest first, for ever. Raises Gone."""
         attempt = 0
         while True:
-            query = f"/mailbox?after={self._after}&wait_s={self._wait_s}&nonce={secrets.token_hex(8)}"
+            query = f"/mailbox?after={self._after}&wait_s={int(self._wait_s)}&nonce={secrets.token_hex(8)}"
             try:
                 answer = await self._server.call("GET", query, token=self._token, wait_s=self._wait_s)
             except Away:
@@ -37,6 +37,7 @@ class Mailbox:
             except Refused as refusal:
                 raise Gone(refusal.code) from refusal
             attempt = 0
+            self._wait_s = answer.get("wait_s", self._wait_s)
             for message in answer["messages"]:
                 if message["seq"] != self._after + 1:
                     log.error("message %d followed %d: the mailbox has a gap, which is a bug", message["seq"], self._after)

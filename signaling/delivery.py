@@ -42,20 +42,22 @@ class OpenMailbox:
     and that follow each other without a gap; what is below it is read from the database. parked_at_s, due_s, queued_s:
     monotonic seconds (when the poll came, when it must be answered, this mailbox's earliest entry among the deadlines).
     opening: until the database has said how far it is; a second poll waits for that too. cut: nonce of the last poll that
-    went without an answer, and after how many seconds.
+    went without an answer, and after how many seconds. cut_s: after how many seconds this network has cut a poll. replayed:
+    the poll that is here now is the one that was cut, sent again.
     """
 
     __slots__ = (
         "acknowledged_n",
         "cut",
+        "cut_s",
         "due_s",
         "id",
         "known_n",
         "opening",
         "parked_at_s",
         "queued_s",
+        "replayed",
         "tail",
-        "wait_limit_s",
         "waiter",
     )
 
@@ -69,7 +71,8 @@ class OpenMailbox:
         self.cut: tuple[str, float] | None = None
         self.parked_at_s = self.due_s = 0.0
         self.queued_s: float | None = None
-        self.wait_limit_s: float | None = None
+        self.cut_s: float | None = None
+        self.replayed = False
 
     def remember(self, delivery: Delivery) -> None:
         if delivery.n <= self.known_n:
@@ -97,11 +100,19 @@ class OpenMailbox:
             self.tail = [row for row in self.tail if row[0] > upto] or None
 
 
-def envelope(rows: Iterable[tuple[int, str, str, str]], wait_s: float, reconnect: bool = False) -> bytes:
+def envelope(
+    rows: Iterable[tuple[int, str, str, str]], wait_s: float, reconnect: bool = False, cut_s: float | None = None
+) -> bytes:
     """The answer to a poll. Bodies are JSON text already and are passed on as they came; kinds and ids need no escaping."""
     messages = ",".join(f'{{"seq":{n},"from":"{sender}","kind":"{kind}","body":{body}}}' for n, sender, kind, body in rows)
+    learnt = "" if cut_s is None else f',"cut_s":{cut_s:g}'
     end = ',"reconnect":true}' if reconnect else "}"
-    return f'{{"messages":[{messages}],"wait_s":{wait_s:g}{end}'.encode()
+    return f'{{"messages":[{messages}],"wait_s":{wait_s:g}{learnt}{end}'.encode()
+
+
+def safe_hold_s(cut_s: float) -> float:
+    """How long to hold a poll on a network that cuts it after cut_s seconds."""
+    return max(1.0, round(cut_s * 0.8, 1))
 
 
 class Mailboxes:
@@ -145,7 +156,7 @@ class Mailboxes:
         with self._lock:
             ours = self._boxes.get(participant) is box
             if ours:
-                older, wait, rows = self._place(box, after, wait_s, waiter)
+                older, rows = self._place(box, after, wait_s, waiter)
         if not ours:
             # Another process took it over in this moment: take it back, as it is now.
             return self.poll(participant, after, wait_s, waiter)
@@ -155,11 +166,17 @@ class Mailboxes:
             return None
         if rows is None:
             rows = self._read(participant, after)
-        return envelope(rows, wait, self._closing)
+        return self._envelope(box, rows, self._closing)
 
-    def _place(self, box: OpenMailbox, after: int, wait_s: float, waiter: Waiter) -> tuple[Waiter | None, float, Tail | None]:
-        """Note the acknowledgement, and park the waiter when there is nothing to say. Returns the poll this one replaces, how
-        long to wait next time, and what to answer: None when the database must be asked. Under the lock."""
+    def _envelope(self, box: OpenMailbox, rows: Iterable[tuple[int, str, str, str]], reconnect: bool = False) -> bytes:
+        """With what was learnt of this network: how long to ask for next time, and, once for each cut, after how long it came."""
+        if box.cut_s is None:
+            return envelope(rows, self._wait_s, reconnect)
+        return envelope(rows, min(self._wait_s, safe_hold_s(box.cut_s)), reconnect, box.cut_s if box.replayed else None)
+
+    def _place(self, box: OpenMailbox, after: int, wait_s: float, waiter: Waiter) -> tuple[Waiter | None, Tail | None]:
+        """Note the acknowledgement, and park the waiter when there is nothing to say. Returns the poll this one replaces, and
+        what to answer: None when the database must be asked. Under the lock."""
         if after > box.known_n:
             raise errors.after_ahead(box.known_n)
         if after < box.acknowledged_n:
@@ -171,24 +188,27 @@ class Mailboxes:
         older, wait = self._replace(box, waiter, wait_s)
         self._absent[box.id] = self._clock()
         if box.known_n > after:
-            return older, wait, box.known_after(after)
+            return older, box.known_after(after)
         if wait > 0 and not self._closing:
             self._park(box, waiter, wait)
-        return older, wait, []
+        return older, []
 
     def _replace(self, box: OpenMailbox, waiter: Waiter, wait_s: float) -> tuple[Waiter | None, float]:
         """Make way for a newer poll, and learn from it: the same nonce twice is a proxy or browser sending again a poll
-        this network has cut, which the page cannot see."""
+        this network has cut, which the page cannot see. That one is held shorter; a new one as long as the page wishes, which
+        was told, and may want to see whether the network has changed. Returns the older poll, and how long to hold this one."""
         older = box.waiter
         if older is not None:
             box.cut = (older.nonce, self._clock() - box.parked_at_s)
             self._unpark(box)
-        if box.cut is not None:
-            nonce, held_s = box.cut
-            if nonce == waiter.nonce and held_s >= 2:
-                box.wait_limit_s = min(box.wait_limit_s or self._wait_s, max(1.0, round(held_s * 0.8, 1)))
-            box.cut = None
-        return older, min(wait_s, self._wait_s, box.wait_limit_s or self._wait_s)
+        hold_s = min(wait_s, self._wait_s)
+        nonce, held_s = box.cut or ("", 0.0)
+        box.cut, box.replayed = None, False
+        if nonce == waiter.nonce and held_s >= 2:
+            box.replayed = True
+            box.cut_s = round(held_s, 1)
+            hold_s = min(hold_s, safe_hold_s(box.cut_s))
+        return older, hold_s
 
     def _park(self, box: OpenMailbox, waiter: Waiter, wait_s: float) -> None:
         box.waiter = waiter
@@ -261,7 +281,7 @@ class Mailboxes:
             return
         newer = not told or self._clock() - box.parked_at_s < NEWER_S
         if problem.code == "replaced" and newer:
-            waiter.answer(envelope((), box.wait_limit_s or self._wait_s, reconnect=True))
+            waiter.answer(self._envelope(box, (), reconnect=True))
         else:
             waiter.refuse(problem)
 
@@ -293,12 +313,11 @@ class Mailboxes:
                     continue
                 self._unpark(box)
                 rows = box.known_after(after)
-                wait = box.wait_limit_s or self._wait_s
             try:
-                waiter.answer(envelope(rows if rows is not None else self._read(box.id, after), wait))
+                waiter.answer(self._envelope(box, rows if rows is not None else self._read(box.id, after)))
             except errors.Problem:
                 # The database is away: nothing now, and the next poll asks it again.
-                waiter.answer(envelope((), wait))
+                waiter.answer(self._envelope(box, ()))
 
     # -- time passes, people go -----------------------------------------------------------------------------------------
 
@@ -321,7 +340,7 @@ class Mailboxes:
                     self._unpark(box)
             due = self._deadlines[0][0] - now if self._deadlines else None
         for box, waiter in over:
-            waiter.answer(envelope((), box.wait_limit_s or self._wait_s))
+            waiter.answer(self._envelope(box, ()))
         return due
 
     def hung_up(self, participant: str, waiter: Waiter) -> None:

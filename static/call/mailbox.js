@@ -5,6 +5,8 @@
 
 import { Away, Refused, call } from "./api.js";
 import { backoffMs, pause } from "./backoff.js";
+import { Profile, SHORT_PAUSE_S, remember } from "./profile.js";
+import { onWake } from "./wake.js";
 
 /**
  * @typedef {{seq: number, from: string, kind: string, body: any}} Message
@@ -20,15 +22,16 @@ export class Mailbox {
    * @param {object} options
    * @param {string} options.token
    * @param {number} options.waitS                       how long the server may hold a poll
+   * @param {Partial<import("./profile.js").Remembered>} [options.remembered]  what this network allowed last time
    * @param {number} [options.after]                     last message seen
    * @param {(message: Message) => void} options.onMessage
    * @param {(state: MailboxState) => void} options.onState
    * @param {typeof fetch} [options.fetch]
    * @param {(ms: number, signal?: AbortSignal) => Promise<void>} [options.pause]
    */
-  constructor({ token, waitS, after = 0, onMessage, onState, fetch, pause: wait = pause }) {
+  constructor({ token, waitS, remembered, after = 0, onMessage, onState, fetch, pause: wait = pause }) {
     this.token = token;
-    this.waitS = waitS;
+    this.profile = new Profile(waitS, remembered);
     this.after = after;
     this.onMessage = onMessage;
     this.onState = onState;
@@ -46,6 +49,11 @@ export class Mailbox {
     this.poller = new AbortController();
   }
 
+  /** How long the next poll may hang, seconds. */
+  get waitS() {
+    return this.profile.holdS;
+  }
+
   /** Begin to poll. Opposite: stop(). */
   start() {
     const options = { signal: this.stopper.signal };
@@ -59,7 +67,7 @@ export class Mailbox {
       () => document.visibilityState === "visible" && this.state === "reconnecting" && again(),
       options,
     );
-    this.watchForSleep();
+    onWake(again, this.stopper.signal);
     this.polling = this.poll();
   }
 
@@ -69,9 +77,15 @@ export class Mailbox {
     this.poller.abort();
   }
 
-  /** The network may be another one now: drop the poll that hangs on the old one. */
+  /** Drop the poll that hangs on a connection which may be dead. */
   askAgain() {
     this.poller.abort();
+  }
+
+  /** Another network: what was learnt of the old one holds no longer. */
+  networkChanged() {
+    this.profile.forget();
+    this.askAgain();
   }
 
   /**
@@ -153,18 +167,21 @@ export class Mailbox {
     let failures = 0;
     while (!this.stopper.signal.aborted) {
       this.poller = new AbortController();
+      const askedS = this.waitS;
       const began = Date.now();
       try {
-        const answer = await call("GET", `/mailbox?after=${this.after}&wait_s=${this.waitS}&nonce=${nonce()}`, {
+        const answer = await call("GET", `/mailbox?after=${this.after}&wait_s=${askedS}&nonce=${nonce()}`, {
           token: this.token,
           signal: this.poller.signal,
-          timeoutMs: this.waitS * 1000 + GRACE_MS,
+          timeoutMs: askedS * 1000 + GRACE_MS,
           fetch: this.fetch,
         });
         failures = 0;
         this.become("connected");
+        this.learn(() => this.profile.answered(askedS, answer.messages.length === 0 && Date.now() - began >= askedS * 900, answer.cut_s));
         this.take(answer);
         if (answer.reconnect) await this.pause(Math.random() * 1000, this.stopper.signal);
+        else if (askedS === 0 && answer.messages.length === 0) await this.pause(SHORT_PAUSE_S * 1000, this.poller.signal);
       } catch (error) {
         if (this.stopper.signal.aborted) return;
         if (error instanceof Refused) {
@@ -173,17 +190,26 @@ export class Mailbox {
         }
         if (this.poller.signal.aborted) continue;
         failures += 1;
-        // One poll cut off after a while is what proxies do; a second failure is a network that is away.
-        if (failures > 1 || Date.now() - began < 1000) this.become("reconnecting");
+        const lastedS = (Date.now() - began) / 1000;
+        const isBusy = error instanceof Away && (error.status === 429 || error.status === 503);
+        // What fails at once is a network that is away; what fails after a while, once, is one that cuts quiet requests.
+        if (failures === 1 && !isBusy) this.learn(() => (lastedS > askedS + 1 ? this.profile.silent() : this.profile.cut(lastedS)));
+        if (failures > 1 || lastedS < 1) this.become("reconnecting");
         const asked = error instanceof Away ? error.retryAfterS * 1000 : 0;
         await this.pause(Math.max(asked, backoffMs(failures)), this.poller.signal);
       }
     }
   }
 
-  /** @param {{messages: Message[], wait_s?: number}} answer */
+  /** @param {() => void} lesson */
+  learn(lesson) {
+    const before = JSON.stringify(this.profile.toRemember);
+    lesson();
+    if (JSON.stringify(this.profile.toRemember) !== before) remember(this.profile.toRemember);
+  }
+
+  /** @param {{messages: Message[]}} answer */
   take(answer) {
-    if (answer.wait_s) this.waitS = Math.max(1, Math.floor(answer.wait_s));
     for (const message of answer.messages) {
       if (message.seq <= this.after) continue;
       if (message.seq !== this.after + 1) console.error(`mailbox: message ${message.seq} follows ${this.after}; one is missing`);
@@ -194,17 +220,6 @@ export class Mailbox {
         console.error("mailbox: a message could not be taken in", message.kind, error);
       }
     }
-  }
-
-  /** A timer that fires late has slept: the poll that hung meanwhile is dead. */
-  watchForSleep() {
-    let last = Date.now();
-    const timer = setInterval(() => {
-      const now = Date.now();
-      if (now - last > 10000) this.askAgain();
-      last = now;
-    }, 2000);
-    this.stopper.signal.addEventListener("abort", () => clearInterval(timer));
   }
 
   /** @param {"replaced" | "gone"} state */

@@ -98,13 +98,13 @@ def test_newer_poll_replaces_the_older(world: World) -> None:
     assert newer.seqs == [1]
 
 
-def test_poll_replayed_by_a_proxy_that_cut_it_is_held_shorter_from_then_on(world: World) -> None:
+def test_poll_replayed_by_a_proxy_that_cut_it_is_held_shorter_and_the_page_is_told(world: World) -> None:
     world.poll(nonce="a")
     world.now = 10
     again = world.poll(nonce="a")
     world.now = 18
     world.mailboxes.expire()
-    assert again.told == [{"messages": [], "wait_s": 8}], "0.8 × the 10 s after which this network cut it"
+    assert again.told == [{"messages": [], "wait_s": 8, "cut_s": 10}], "0.8 × the 10 s after which this network cut it"
 
 
 def test_cut_that_the_server_saw_is_learnt_from_too(world: World) -> None:
@@ -115,6 +115,19 @@ def test_cut_that_the_server_saw_is_learnt_from_too(world: World) -> None:
     world.poll(nonce="a")
     world.write()
     assert world.poll(nonce="c").told[0]["wait_s"] == 8
+
+
+def test_page_that_was_told_may_try_whether_the_network_has_changed(world: World) -> None:
+    world.poll(nonce="a")
+    world.now = 10
+    world.poll(nonce="a").answer(b"")
+    probe = world.poll(nonce="b", wait_s=25)
+    world.now = 34
+    world.mailboxes.expire()
+    assert probe.told == []
+    world.now = 35
+    world.mailboxes.expire()
+    assert len(probe.told) == 1
 
 
 def test_new_poll_after_a_cut_teaches_nothing(world: World) -> None:

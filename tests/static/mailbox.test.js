@@ -197,9 +197,9 @@ test("a server that restarts is asked again", async (t) => {
   await until(() => messages.length === 1);
 });
 
-test("the server says how long to ask for next time", async (t) => {
+test("what the server has seen of this network shortens the next poll", async (t) => {
   const server = new FakeServer();
-  server.answers = [json({ messages: [], wait_s: 8 })];
+  server.answers = [json({ messages: [], wait_s: 8, cut_s: 10 })];
   const { mailbox, messages, until } = open(server);
   t.after(() => mailbox.stop());
   server.deliver("a");
@@ -208,6 +208,34 @@ test("the server says how long to ask for next time", async (t) => {
   await until(() => messages.length === 1);
 
   assert.match(server.requests[1].url, /wait_s=8/);
+});
+
+test("where no request may hang, polls are short and pause in between", async (t) => {
+  const server = new FakeServer();
+  server.answers = Array.from({ length: 3 }, () => json({ messages: [], wait_s: 25 }));
+  const { asked, pause } = pauses();
+  const { mailbox, messages, until } = open(server, { pause, remembered: { cutS: 2 } });
+  t.after(() => mailbox.stop());
+  server.deliver("a");
+
+  mailbox.start();
+
+  await until(() => messages.length === 1);
+  assert.ok(server.requests.every(({ url }) => url.includes("wait_s=0&")));
+  assert.deepEqual(asked, [700, 700, 700]);
+});
+
+test("on another network what was learnt of the old one is forgotten", async (t) => {
+  const server = new FakeServer();
+  const { mailbox, until } = open(server, { remembered: { cutS: 10 } });
+  t.after(() => mailbox.stop());
+  mailbox.start();
+  await until(() => server.requests.length === 1);
+
+  mailbox.networkChanged();
+
+  await until(() => server.requests.length === 2);
+  assert.deepEqual(server.requests.map(({ url }) => new URL(url, "http://x").searchParams.get("wait_s")), ["8", "25"]);
 });
 
 test("a message the server refuses is left out, and only that one", async (t) => {
