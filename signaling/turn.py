@@ -24,23 +24,21 @@ TRIAL_S = 300
 
 
 def ice(settings: Settings, who: str, now_s: int, lasts_s: int | None = None) -> dict[str, Any]:
-    """What a browser needs to find a path: {"ice_servers", "ice_policy", "ice_expires_at_ms"}.
+    """What a browser needs to find a path: {"ice_servers", "ice_policy", "ice_lasts_s"}.
 
     ice_servers: RTCIceServer dictionaries (W3C WebRTC 1.0 section 4.2.4). None are made up: no third party is asked by default.
-    ice_policy: RTCIceTransportPolicy. ice_expires_at_ms: until when the TURN credentials are taken, None without any.
+    ice_policy: RTCIceTransportPolicy. ice_lasts_s: for how long the TURN credentials are taken, None without any; a length, because clocks differ.
     who: participant id, in the TURN server's logs and quotas. lasts_s: in place of the setting.
     """
+    lasts_s = lasts_s or settings.turn_ttl_s
     servers: list[dict[str, Any]] = []
-    expires_at_ms = None
     if settings.stun_urls:
         servers.append({"urls": list(settings.stun_urls)})
     if settings.turn_urls:
-        expires_at_s = now_s + (lasts_s or settings.turn_ttl_s)
-        username, password = credentials(settings.turn_secret, who, expires_at_s)
+        username, password = credentials(settings.turn_secret, who, now_s + lasts_s)
         servers.append({"urls": list(settings.turn_urls), "username": username, "credential": password})
-        expires_at_ms = expires_at_s * 1000
     return {
         "ice_servers": servers,
         "ice_policy": "relay" if settings.relay_only else "all",
-        "ice_expires_at_ms": expires_at_ms,
+        "ice_lasts_s": lasts_s if settings.turn_urls else None,
     }

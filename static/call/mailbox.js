@@ -6,7 +6,6 @@
 import { Away, Refused, call } from "./api.js";
 import { backoffMs, pause } from "./backoff.js";
 import { Profile, SHORT_PAUSE_S, remember } from "./profile.js";
-import { onWake } from "./wake.js";
 
 /**
  * @typedef {{seq: number, from: string, kind: string, body: any}} Message
@@ -60,14 +59,12 @@ export class Mailbox {
     const again = () => this.askAgain();
     // A poll that hangs on a pulled cable says nothing for half a minute; the next one says it at once.
     globalThis.addEventListener?.("offline", again, options);
-    globalThis.addEventListener?.("online", again, options);
     globalThis.addEventListener?.("pageshow", again, options);
     globalThis.document?.addEventListener(
       "visibilitychange",
       () => document.visibilityState === "visible" && this.state === "reconnecting" && again(),
       options,
     );
-    onWake(again, this.stopper.signal);
     this.polling = this.poll();
   }
 
@@ -80,12 +77,6 @@ export class Mailbox {
   /** Drop the poll that hangs on a connection which may be dead. */
   askAgain() {
     this.poller.abort();
-  }
-
-  /** Another network: what was learnt of the old one holds no longer. */
-  networkChanged() {
-    this.profile.forget();
-    this.askAgain();
   }
 
   /**

@@ -10,6 +10,7 @@ import { RecordingControl } from "./recording.js";
 import { Room } from "./room.js";
 import { t } from "./text.js";
 import { Tiles } from "./tiles.js";
+import { onOtherNetwork, onWake } from "./wake.js";
 
 /** @typedef {import("./room.js").Participant} Participant */
 /** @typedef {import("./room.js").MediaState} MediaState */
@@ -330,7 +331,8 @@ document.addEventListener("keydown", (event) => {
 
 addEventListener("pagehide", () => room.leave());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-addEventListener("online", () => room.networkChanged());
+onOtherNetwork(() => void room.lookAgain({ isAnotherNetwork: true }));
+onWake(() => void room.lookAgain({ isAnotherNetwork: false }));
 
 /** A reload in mid-call comes back to the same seat. */
 async function start() {

@@ -11,6 +11,10 @@ import { backoffMs } from "./backoff.js";
 const BATCH_MS = 40;
 /** With no path after so long there is a problem to tell of; trying goes on. The browser's own `failed` comes late or never. */
 const WATCHDOG_MS = 5000;
+/** Candidates may be long in coming (names that nobody resolves): an attempt that still gathers is not cut short before this. */
+const GATHERING_MS = 20000;
+/** The side that usually leaves it to the other waits so much longer before it restarts by itself. */
+const POLITE_MS = 4000;
 
 /**
  * Of two participants exactly one is polite: the one with the smaller id.
@@ -165,6 +169,7 @@ export class Peer {
     if (description.type === "offer") {
       await connection.setLocalDescription();
       this.describe();
+      this.giveTime();
     }
     const early = this.early.splice(0);
     for (const candidate of early) await this.addCandidate(candidate);
@@ -228,34 +233,51 @@ export class Peer {
       this.restarts = 0;
       clearTimeout(this.watchdog);
       clearTimeout(this.restarting);
+      this.watchdog = undefined;
       this.restarting = undefined;
       this.become("connected");
     } else if (connectionState === "failed" || iceConnectionState === "failed" || iceConnectionState === "disconnected") {
       this.become(this.state === "no-path" ? "no-path" : "interrupted");
+      if (this.watchdog === undefined) this.watch();
       this.restartSoon(iceConnectionState === "disconnected" ? 1500 : 0);
     } else if (connectionState === "connecting" && this.state === "new") {
       this.become("connecting");
     }
   }
 
+  /** They have begun an attempt: ours would only cut it short. */
+  giveTime() {
+    if (this.closed || this.connection.connectionState === "connected") return;
+    clearTimeout(this.restarting);
+    this.restarting = undefined;
+    this.watch();
+  }
+
+  /** Our own verdict: the browser's comes late or never. */
   watch() {
     clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => {
-      if (this.closed || this.connection.connectionState === "connected") return;
-      this.become("no-path");
-      this.restartSoon(0);
-    }, WATCHDOG_MS);
+    this.attemptBegan = Date.now();
+    this.watchdog = setTimeout(() => this.judge(), WATCHDOG_MS);
+  }
+
+  judge() {
+    if (this.closed || this.connection.connectionState === "connected") return;
+    this.become("no-path");
+    const tried = Date.now() - (this.attemptBegan ?? 0);
+    if (this.connection.iceGatheringState === "gathering" && tried < GATHERING_MS) this.watchdog = setTimeout(() => this.judge(), 1000);
+    else this.restartSoon(0);
   }
 
   /**
-   * The impolite side restarts, so that the two do not cross each other's attempts; with a recorder, always we.
+   * One side restarts, so that the two do not cross each other's attempts; the other only when that brought nothing.
+   * With a recorder, always we.
    *
    * @param {number} patienceMs  a path that stutters often comes back by itself
    */
   restartSoon(patienceMs) {
     if (this.closed || this.restarting !== undefined) return;
-    if (this.polite && !this.options.toRecorder) return;
-    const wait = Math.max(patienceMs, this.restarts === 0 ? 0 : backoffMs(this.restarts, { firstMs: 1000, mostMs: 15000 }));
+    const turn = this.polite && !this.options.toRecorder ? POLITE_MS : 0;
+    const wait = turn + Math.max(patienceMs, this.restarts === 0 ? 0 : backoffMs(this.restarts, { firstMs: 1000, mostMs: 15000 }));
     this.restarting = setTimeout(() => {
       this.restarting = undefined;
       if (this.closed || this.connection.connectionState === "connected") return;
@@ -280,10 +302,21 @@ export class Peer {
     for (const [source, track] of sent) void this.setTrack(source, track);
   }
 
-  /** The network changed: look for a path at once. */
-  networkChanged() {
+  /** The path may be dead: look for one at once. What still flows goes on until there is a better one. */
+  lookAgain() {
     if (this.closed || this.connection.connectionState === "new") return;
     if (!this.options.toRecorder) this.connection.restartIce();
+    else if (this.connection.connectionState !== "connected") this.renew();
+  }
+
+  /**
+   * Other STUN and TURN servers, or new credentials for them: used from the next restart on.
+   *
+   * @param {RTCConfiguration} configuration
+   */
+  configure(configuration) {
+    this.options.configuration = configuration;
+    if (!this.closed) this.connection.setConfiguration(configuration);
   }
 
   /** @param {PeerState} state */

@@ -1,8 +1,10 @@
 // Who is here, and one Peer for each of them. Knows no HTML: it tells `on` what happens.
 
-import { call } from "./api.js";
+import { Refused, call } from "./api.js";
+import { backoffMs } from "./backoff.js";
 import { Mailbox } from "./mailbox.js";
 import { Peer } from "./peer.js";
+import { remembered } from "./profile.js";
 import { limit } from "./quality.js";
 
 /**
@@ -25,6 +27,9 @@ import { limit } from "./quality.js";
  * @property {(reason: string) => void} ended
  */
 
+/** TURN credentials are renewed after this part of their life: time for many tries. */
+const RENEW_AT = 0.75;
+
 export class Room {
   /**
    * @param {string} id
@@ -43,8 +48,10 @@ export class Room {
     this.tracks = new Map();
     /** @type {MediaState} */
     this.mediaState = { microphone: false, camera: false, screen: false };
-    /** @type {RTCIceServer[]} */
-    this.iceServers = [];
+    /** @type {RTCConfiguration} */
+    this.configuration = { bundlePolicy: "max-bundle" };
+    /** When the TURN credentials lapse, by this machine's clock. */
+    this.iceLapsesAtMs = Infinity;
     this.token = "";
     /** @type {Participant | null} */
     this.me = null;
@@ -59,10 +66,11 @@ export class Room {
     const entered = await call("POST", `/rooms/${this.id}/participants`, { body });
     this.me = entered.participant;
     this.token = entered.token;
-    this.iceServers = entered.ice_servers;
+    this.useIce(entered);
     this.mailbox = new Mailbox({
       token: entered.token,
       waitS: entered.wait_s,
+      remembered: remembered(),
       after: entered.after,
       onMessage: (message) => this.take(message),
       onState: (state) => this.connectionState(state),
@@ -83,6 +91,7 @@ export class Room {
 
   close() {
     this.token = "";
+    clearTimeout(this.renewing);
     this.mailbox?.stop();
     for (const id of [...this.participants.keys()]) this.remove(id, "closed");
   }
@@ -135,7 +144,7 @@ export class Room {
       ours: me.id,
       theirs: participant.id,
       toRecorder: participant.kind === "recorder",
-      configuration: { iceServers: this.iceServers, bundlePolicy: "max-bundle" },
+      configuration: this.configuration,
       send: (kind, body) => this.mailbox?.send(participant.id, kind, body),
       onTrack: (track, source) => this.on.track(participant, track, source),
       onTrackEnded: (source) => this.on.trackEnded(participant, source),
@@ -282,8 +291,46 @@ export class Room {
     this.on.ended(reason);
   }
 
-  /** The network may be another one: look for new paths. */
-  networkChanged() {
-    for (const peer of this.peers.values()) peer.networkChanged();
+  /**
+   * Connections may be dead: ask the server again, and look for new paths. What still works goes on meanwhile.
+   *
+   * @param {{isAnotherNetwork: boolean}} because  else this machine has only slept
+   */
+  async lookAgain({ isAnotherNetwork }) {
+    if (!this.token) return;
+    if (isAnotherNetwork) this.mailbox?.profile.forget();
+    this.mailbox?.askAgain();
+    if (Date.now() > this.iceLapsesAtMs) await this.renewIce();
+    for (const peer of this.peers.values()) peer.lookAgain();
+  }
+
+  // -- STUN and TURN ----------------------------------------------------------------------------------------------------------
+
+  /** @param {{ice_servers: RTCIceServer[], ice_policy: RTCIceTransportPolicy, ice_lasts_s: number | null}} answer */
+  useIce({ ice_servers: iceServers, ice_policy: iceTransportPolicy, ice_lasts_s: lastsS }) {
+    this.configuration = { iceServers, iceTransportPolicy, bundlePolicy: "max-bundle" };
+    for (const peer of this.peers.values()) peer.configure(this.configuration);
+    this.renewalFailures = 0;
+    if (lastsS === null) return;
+    this.iceLapsesAtMs = Date.now() + lastsS * 1000;
+    this.renewSoon(lastsS * 1000 * RENEW_AT);
+  }
+
+  /** @param {number} ms */
+  renewSoon(ms) {
+    clearTimeout(this.renewing);
+    // Longer than a timer can be is a day.
+    this.renewing = setTimeout(() => void this.renewIce(), Math.min(ms, 86_400_000));
+  }
+
+  /** New TURN credentials in a long call; those in use are never touched. */
+  async renewIce() {
+    try {
+      this.useIce(await call("GET", "/ice-servers", { token: this.token }));
+    } catch (error) {
+      if (error instanceof Refused || !this.token) return;
+      this.renewalFailures = (this.renewalFailures ?? 0) + 1;
+      this.renewSoon(backoffMs(this.renewalFailures, { firstMs: 2000, mostMs: 60000 }));
+    }
   }
 }

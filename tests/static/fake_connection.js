@@ -114,6 +114,10 @@ export class FakeConnection {
     return this.channel;
   }
 
+  setConfiguration(configuration) {
+    this.configuration = configuration;
+  }
+
   restartIce() {
     this.restartsAsked += 1;
     this.restart = true;

@@ -232,7 +232,8 @@ test("on another network what was learnt of the old one is forgotten", async (t)
   mailbox.start();
   await until(() => server.requests.length === 1);
 
-  mailbox.networkChanged();
+  mailbox.profile.forget();
+  mailbox.askAgain();
 
   await until(() => server.requests.length === 2);
   assert.deepEqual(server.requests.map(({ url }) => new URL(url, "http://x").searchParams.get("wait_s")), ["8", "25"]);

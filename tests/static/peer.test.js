@@ -207,13 +207,61 @@ test("who has no path is told so within five seconds, and trying goes on for eve
   await clock.turn(60_000);
 
   assert.ok(bob.connection.restartsAsked > tries, "it still tries after ten minutes");
+});
+
+test("of two who lost their path, one restarts first; their attempts do not cross", async (t) => {
+  const { clock, alice, bob } = await connected(t);
+  for (const { connection } of [alice, bob]) connection.network = false;
+  for (const { connection } of [alice, bob]) connection.becomes("failed");
+
+  await clock.turn(8000);
+
+  assert.ok(bob.connection.restartsAsked > 0);
   assert.equal(alice.connection.restartsAsked, 0);
+  assert.deepEqual([alice.peer.state, bob.peer.state], ["no-path", "no-path"]);
+});
+
+test("who waits in vain for the other to restart does it by itself", async (t) => {
+  const { clock, alice, bob } = await connected(t);
+  bob.peer.close();
+
+  alice.connection.becomes("failed");
+  await clock.turn(5000);
+
+  assert.equal(alice.connection.restartsAsked, 1);
+});
+
+test("an attempt that still gathers candidates is not cut short", async (t) => {
+  const clock = new HandClock(t);
+  const { now } = Date;
+  t.after(() => (Date.now = now));
+  Date.now = () => clock.now;
+  const bob = new Side("pb", "pa");
+  t.after(() => bob.peer.close());
+  bob.connection.iceGatheringState = "gathering";
+  await bob.peer.setTrack("camera", {});
+
+  await clock.turn(19_000);
+  assert.deepEqual([bob.peer.state, bob.connection.restartsAsked], ["no-path", 0]);
+  await clock.turn(3000);
+
+  assert.equal(bob.connection.restartsAsked, 1);
+});
+
+test("new credentials are used from the next restart on", async (t) => {
+  const { bob } = await connected(t);
+  const configuration = { iceServers: [{ urls: "turn:x", username: "later", credential: "x" }] };
+
+  bob.peer.configure(configuration);
+
+  assert.equal(bob.connection.configuration, configuration);
+  assert.equal(bob.connection.restartsAsked, 0);
 });
 
 test("another network is tried at once", async (t) => {
   const { clock, alice, bob } = await connected(t);
 
-  bob.peer.networkChanged();
+  bob.peer.lookAgain();
   await settle();
   await clock.turn(50);
 
