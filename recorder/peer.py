@@ -9,6 +9,7 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from recorder.ice import IceServers
 from recorder.passthrough import PassthroughReceiver, Stream
 from recorder.rtp.frames import Frame
 
@@ -39,9 +40,9 @@ class Peer:
     gather, or whose answer cannot be delivered yet, keeps nobody waiting.
     """
 
-    def __init__(self, participant: str, ice_servers: list[dict[str, Any]], send: Send, sink: FrameSink, ended: Ended) -> None:
+    def __init__(self, participant: str, ice: IceServers, send: Send, sink: FrameSink, ended: Ended) -> None:
         self.participant = participant
-        self._ice_servers, self._send, self._sink, self._ended = ice_servers, send, sink, ended
+        self._ice, self._send, self._sink, self._ended = ice, send, sink, ended
         self._inbox: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self._working: asyncio.Task[None] | None = None
         self._connection: RTCPeerConnection | None = None
@@ -70,7 +71,7 @@ class Peer:
         if self._connection is not None and session != self._session:
             await self._disconnect()
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._connect(await self._ice.now())
         self._session = session
         sources = {str(mid): str(source) for mid, source in body.get("sources", {}).items()}
         self._end({mid: source for mid, source in self._sources.items() if source not in sources.values()})
@@ -78,6 +79,7 @@ class Peer:
         await self._connection.setRemoteDescription(RTCSessionDescription(body["sdp"], "offer"))
         self._listen(self._connection)
         await self._connection.setLocalDescription(await self._connection.createAnswer())
+        self._ice.gathered(self._connection.localDescription.sdp)
         for candidate in self._early:
             await self._add(self._connection, candidate)
         self._early = []
@@ -91,8 +93,7 @@ class Peer:
         for source in sources.values():
             self._ended(source)
 
-    def _connect(self) -> RTCPeerConnection:
-        servers = [RTCIceServer(**server) for server in self._ice_servers]
+    def _connect(self, servers: list[RTCIceServer]) -> RTCPeerConnection:
         # Without a list aiortc would ask a public STUN server.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
 

@@ -16,6 +16,7 @@ from recorder import handin, publish, segment
 from recorder.api import Away, Refused, Server
 from recorder.clock import now_us
 from recorder.config import Settings
+from recorder.ice import IceServers
 from recorder.mailbox import Gone, Mailbox
 from recorder.peer import Peer
 from recorder.segment import LiveEvent, LivePerson, LiveSegment
@@ -56,7 +57,7 @@ class RoomRecorder:
         self._states: dict[str, dict[str, Any]] = {}
         self._mailbox: Mailbox | None = None
         self._token = ""
-        self._ice_servers: list[dict[str, Any]] = []
+        self._ice: IceServers | None = None
         self._stopping = asyncio.Event()
         self._reason = "stopped"
         self._alone_since = time.monotonic()
@@ -109,7 +110,8 @@ class RoomRecorder:
     async def _join(self) -> Mailbox:
         wish = {"name": "Recorder", "kind": "recorder", "recording": self.recording}
         entered = await self._server.insist("POST", f"/rooms/{self._room}/participants", wish)
-        self._token, self._ice_servers = entered["token"], entered["ice_servers"]
+        self._token = entered["token"]
+        self._ice = IceServers(entered, partial(self._server.call, "GET", "/ice-servers", token=self._token))
         self._mailbox = Mailbox(self._server, self._token, entered["wait_s"], entered["after"])
         for gone in self._people.keys() - {other["id"] for other in entered["participants"]}:
             await self._person_left(gone)
@@ -179,9 +181,10 @@ class RoomRecorder:
         peer = self._peers.get(participant)
         if peer is None:
             assert self._mailbox is not None
+            assert self._ice is not None
             send = partial(self._mailbox.send, participant)
             sink, ended = partial(self._tracks.take, participant), partial(self._tracks.end, participant)
-            peer = Peer(participant, self._ice_servers, send, sink, ended)
+            peer = Peer(participant, self._ice, send, sink, ended)
             self._peers[participant] = peer
         return peer
 

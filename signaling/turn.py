@@ -27,7 +27,8 @@ def ice(settings: Settings, who: str, now_s: int, lasts_s: int | None = None) ->
     """What a browser needs to find a path: {"ice_servers", "ice_policy", "ice_lasts_s"}.
 
     ice_servers: RTCIceServer dictionaries (W3C WebRTC 1.0 section 4.2.4). None are made up: no third party is asked by default.
-    ice_policy: RTCIceTransportPolicy. ice_lasts_s: for how long the TURN credentials are taken, None without any; a length, because clocks differ.
+    ice_policy: RTCIceTransportPolicy. ice_lasts_s: for how long the TURN credentials are taken, None without any:
+    a length, because clocks differ.
     who: participant id, in the TURN server's logs and quotas. lasts_s: in place of the setting.
     """
     lasts_s = lasts_s or settings.turn_ttl_s

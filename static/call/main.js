@@ -1,10 +1,11 @@
 // The room page: reads what the server put into it, and wires the parts. See room.js for the call itself.
 
-import { Away, Refused } from "./api.js";
+import { Away, Refused, call } from "./api.js";
 import { announce, find, setIcon } from "./dom.js";
 import { hostKeyOf } from "./hosts.js";
 import * as media from "./media.js";
 import { Panel } from "./panel.js";
+import { preflight } from "./preflight.js";
 import { Prejoin } from "./prejoin.js";
 import { RecordingControl } from "./recording.js";
 import { Room } from "./room.js";
@@ -334,8 +335,19 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 onOtherNetwork(() => void room.lookAgain({ isAnotherNetwork: true }));
 onWake(() => void room.lookAgain({ isAnotherNetwork: false }));
 
+/** Whoever cannot be reached by any road should know before going in. */
+async function lookForPath() {
+  try {
+    const { ice_servers: iceServers } = await call("GET", "/ice-servers");
+    preflight(iceServers, (verdict) => (find("#path-problem").hidden = verdict !== "no"));
+  } catch {
+    // The server is away, and says so when one wants to join.
+  }
+}
+
 /** A reload in mid-call comes back to the same seat. */
 async function start() {
+  void lookForPath();
   const again = sessionStorage.getItem(REJOIN);
   await prejoin.show();
   if (!again) return;

@@ -63,6 +63,8 @@ export class Room {
    */
   async join(name, hostKey) {
     const body = hostKey ? { name, host_key: hostKey } : { name };
+    // The poll will occupy one connection: a second, for what we send, is opened while we wait anyway.
+    call("GET", `/rooms/${this.id}`).catch(() => undefined);
     const entered = await call("POST", `/rooms/${this.id}/participants`, { body });
     this.me = entered.participant;
     this.token = entered.token;

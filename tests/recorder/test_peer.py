@@ -9,6 +9,7 @@ from aiortc import RTCRtpReceiver, rtcpeerconnection
 from senders import Picture, Sender, Voice, until
 
 from recorder import passthrough
+from recorder.ice import IceServers
 from recorder.peer import Peer, session_of
 
 
@@ -27,7 +28,10 @@ class Line:
         self.ended: list[str | None] = []
         self.answers: list[dict[str, Any]] = []
         self.sender = Sender(**tracks)
-        self.peer = Peer("pana", [], self._answer, self._take, self.ended.append)
+        self.peer = Peer("pana", IceServers({"ice_servers": []}, self._never), self._answer, self._take, self.ended.append)
+
+    async def _never(self) -> dict[str, Any]:
+        raise AssertionError("nothing is to be renewed")
 
     async def _answer(self, kind: str, body: dict[str, Any]) -> None:
         assert kind == "answer"
