@@ -12,6 +12,7 @@ from sqlalchemy import select
 from signaling import auth, calls, clock, errors, hot, jobs, recordings, rooms, schemas, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
+from signaling.several import Asked, SeveralPolls
 from signaling.storage import NotTheSame, WrongOffset
 
 api = Blueprint("api", __name__, url_prefix=calls.PREFIX)
@@ -185,6 +186,26 @@ def poll() -> Any:
     waiter = ThreadWaiter(nonce)
     found = server().mailboxes.poll(caller.id, after, wait_s, waiter)
     return Response(found if found is not None else waiter.wait(), content_type="application/json")
+
+
+@call(api, "POST", "/mailboxes", "Ask several mailboxes in one request: the tabs of one browser", "anyone", schemas.Polls)
+def poll_several() -> Any:
+    exchange = request.environ.get("letterbox.exchange")
+    wish = hot.parse(schemas.Polls, request.get_data(cache=False) if exchange is None else exchange.body)
+    waiter = ThreadWaiter("") if exchange is None else exchange
+    several = SeveralPolls(server().mailboxes, [_asked(one) for one in wish.polls], waiter)
+    if exchange is not None:
+        found = exchange.park_on_several(several, wish.wait_s)
+        return calls.later if found is None else Response(found, content_type="application/json")
+    found = several.poll(wish.wait_s)
+    return Response(found if found is not None else waiter.wait(), content_type="application/json")
+
+
+def _asked(one: schemas.OnePoll) -> Asked:
+    try:
+        return Asked(calls.participant(one.token).id, one.after, one.nonce)
+    except errors.Problem as problem:
+        return Asked("", 0, "", problem)
 
 
 # -- recording: the host -------------------------------------------------------------------------------------------------------

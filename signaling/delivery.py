@@ -351,6 +351,13 @@ class Mailboxes:
                 box.cut = (waiter.nonce, self._clock() - box.parked_at_s)
                 self._unpark(box)
 
+    def withdraw(self, participant: str, waiter: Waiter) -> None:
+        """This poll is not to be answered any more, if it still waits; it was not cut."""
+        with self._lock:
+            box = self._boxes.get(participant)
+            if box is not None and box.waiter is waiter:
+                self._unpark(box)
+
     def absent_longer_than(self, grace_s: float) -> list[str]:
         """Participants of this process that have not asked for so long."""
         limit = self._clock() - grace_s

@@ -59,6 +59,17 @@ class Messages(Body):
     messages: Annotated[list[OneMessage], Field(min_length=1, max_length=100)]
 
 
+class OnePoll(Body):
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+    after: Number = 0
+    nonce: Annotated[str, Field(max_length=64)] = ""
+
+
+class Polls(Body):
+    polls: Annotated[list[OnePoll], Field(min_length=1, max_length=20)]
+    wait_s: Annotated[int, Field(ge=0, le=3600)] = 25
+
+
 class RecordingAction(Body):
     action: Literal["start", "stop", "pause", "resume", "mark"]
     label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)] = ""

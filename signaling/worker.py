@@ -1,11 +1,11 @@
 """A gunicorn worker that parks connections: a waiting poll holds its socket and a small record, no thread, no greenlet.
 
 It is gunicorn's thread worker with one difference. The two calls that everything waits for, GET /mailbox and POST
-/messages, are served on the event loop itself, and their answers may come later: a poll is parked until its message is
-committed, and all messages that arrived in one turn of the loop are committed together. Of these, what comes from somebody
-we know and is asked the usual way is answered by the functions of `hot.py` directly, anything else by Flask's views over
-the same functions (LETTERBOX_HOT_PATH=flask: all of it). Every other request goes to gunicorn's thread pool, parser and
-limits unchanged.
+/messages (and POST /mailboxes, a GET /mailbox for several), are served on the event loop itself, and their answers may come
+later: a poll is parked until its message is committed, and all messages that arrived in one turn of the loop are committed
+together. Of these, what comes from somebody we know and is asked the usual way is answered by the functions of `hot.py`
+directly, anything else by Flask's views over the same functions (LETTERBOX_HOT_PATH=flask: all of it). Every other request
+goes to gunicorn's thread pool, parser and limits unchanged.
 
     socket readable → read what is there → a whole hot request? → hot.py → answer now | parked | queued for the commit
                                          → a whole other request? → thread pool → back to the loop
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from signaling.delivery import Mailboxes
     from signaling.mailbox import Posting
     from signaling.server import Server
+    from signaling.several import SeveralPolls
 
 MAX_HEAD_BYTES = 65_536
 # A longer one may be over one of gunicorn's limits (limit_request_line is 4,094 bytes): gunicorn's to say.
@@ -60,7 +61,7 @@ RECEIVE_BYTES = 65_536
 # Only the plainest form of the two hot calls is read here; whatever else a head may be is gunicorn's to read
 # (RFC 9112 sections 3 and 5).
 HOT_HEAD = re.compile(
-    rb"(?:GET (/api/v1/mailbox)(?:\?([\w=&.~%-]*))?|POST (/api/v1/messages)) HTTP/1\.1\r\n"
+    rb"(?:GET (/api/v1/mailbox)(?:\?([\w=&.~%-]*))?|POST (/api/v1/(?:messages|mailboxes))) HTTP/1\.1\r\n"
     rb"((?:[A-Za-z0-9-]+:[\t -~]*\r\n)+)\r\n",
     re.ASCII,
 )
@@ -72,7 +73,7 @@ READ_BY_THREAD = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade):", re.IG
 
 
 class HotRequest:
-    """One GET /mailbox or POST /messages as it came. headers: (lower-case name, value); size: bytes it took."""
+    """One GET /mailbox, POST /messages or POST /mailboxes as it came. headers: (lower-case name, value); size: bytes it took."""
 
     __slots__ = ("body", "headers", "keep_alive", "method", "path", "query", "size")
 
@@ -192,6 +193,7 @@ class Connection:
         "outgoing",
         "participant",
         "server",
+        "several",
         "sock",
     )
 
@@ -204,13 +206,19 @@ class Connection:
         self.deadline: float | None = deadline
         self.nonce = ""
         self.participant = ""
+        self.several: SeveralPolls | None = None
 
     # -- called by the views -----------------------------------------------------------------------------------------------
 
     def park(self, mailboxes: "Mailboxes", participant: str, after: int, wait_s: float, nonce: str) -> bytes | None:
         """Answer now (bytes), or later through `answer` (None)."""
-        self.nonce, self.participant = nonce, participant
+        self.nonce, self.participant, self.several = nonce, participant, None
         return mailboxes.poll(participant, after, wait_s, self)
+
+    def park_on_several(self, several: "SeveralPolls", wait_s: float) -> bytes | None:
+        """As `park`, on several mailboxes at once."""
+        self.participant, self.several = "", several
+        return several.poll(wait_s)
 
     def queue(self, posting: "Posting") -> None:
         """Commit with everything else of this turn; the answer follows the commit."""
@@ -354,6 +362,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
         if connection.busy and connection.participant:
             self.mailboxes.hung_up(connection.participant, connection)
+        if connection.busy and connection.several is not None:
+            connection.several.hung_up()
         connection.sock.close()
 
     def _readable(self, connection: Connection) -> None:
@@ -409,6 +419,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if caller is None:
             return False
         try:
+            if request.path.endswith("/mailboxes"):
+                return False
             if request.method == "POST":
                 connection.queue(hot.posting(self.server, caller, request.body))
                 return True

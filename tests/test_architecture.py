@@ -15,6 +15,7 @@ ROWS = [
     {"db"},
     {"mailbox", "storage"},
     {"wakeup", "delivery", "metrics"},
+    {"several"},
     {"server"},
     {"auth", "turn", "jobs", "rooms"},
     {"presence", "recordings"},

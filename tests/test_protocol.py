@@ -13,6 +13,7 @@ from signaling import calls, schemas
 TEXT = (Path(__file__).resolve().parent.parent / "PROTOCOL.md").read_text()
 SHAPES = {
     "/rooms": schemas.MakeRoom, "/rooms/{room}/participants": schemas.Enter, "/leave": schemas.Leave, "/messages": schemas.Messages,
+    "/mailboxes": schemas.Polls,
     "/rooms/{room}/recording": schemas.RecordingAction, "/recorders": schemas.Register, "/recordings/{recording}/claim": schemas.Claim,
     "/recordings/{recording}/report": schemas.Report, "/recordings/{recording}/end": schemas.End,
     "/recordings/{recording}/artifacts": schemas.File, "/recordings/{recording}/jobs/{step}/claim": schemas.ClaimJob,
