@@ -33,6 +33,9 @@ export class Away extends Error {
   }
 }
 
+/** A proxy may ask for an hour: nobody in a call can wait so long. */
+const MOST_RETRY_AFTER_S = 60;
+
 /**
  * @param {string} method  GET or POST: nothing else passes every proxy
  * @param {string} path    below /api/v1
@@ -81,7 +84,7 @@ export async function call(method, path, { token, body, signal, timeoutMs = 1500
  */
 function read(response, text) {
   const { status, ok } = response;
-  const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
+  const retryAfterS = Math.min(Number(response.headers.get("Retry-After")) || 0, MOST_RETRY_AFTER_S);
   const value = objectIn(text);
   // The server answers with an object, and refuses with a problem of its own; a proxy that blocks may well speak JSON too.
   const isOurs = ok ? value !== null : String(value?.type).startsWith("/problems/");

@@ -6,6 +6,7 @@
 import { Away, Refused, call } from "./api.js";
 import { backoffMs, pause } from "./backoff.js";
 import { Profile, SHORT_PAUSE_S, remember } from "./profile.js";
+import { askAlone } from "./tabs.js";
 
 /**
  * @typedef {{seq: number, from: string, kind: string, body: any}} Message
@@ -26,15 +27,17 @@ export class Mailbox {
    * @param {(message: Message) => void} options.onMessage
    * @param {(state: MailboxState) => void} options.onState
    * @param {typeof fetch} [options.fetch]
+   * @param {(ask: import("./tabs.js").Ask) => Promise<import("./tabs.js").Answer>} [options.ask]  how a poll is asked
    * @param {(ms: number, signal?: AbortSignal) => Promise<void>} [options.pause]
    */
-  constructor({ token, waitS, remembered, after = 0, onMessage, onState, fetch, pause: wait = pause }) {
+  constructor({ token, waitS, remembered, after = 0, onMessage, onState, fetch, ask = askAlone, pause: wait = pause }) {
     this.token = token;
     this.profile = new Profile(waitS, remembered);
     this.after = after;
     this.onMessage = onMessage;
     this.onState = onState;
     this.fetch = fetch;
+    this.ask = ask;
     this.pause = wait;
     /** @type {MailboxState | "new"} */
     this.state = "new";
@@ -161,10 +164,12 @@ export class Mailbox {
       const askedS = this.waitS;
       const began = Date.now();
       try {
-        const answer = await call("GET", `/mailbox?after=${this.after}&wait_s=${askedS}&nonce=${nonce()}`, {
+        const answer = await this.ask({
           token: this.token,
-          signal: this.poller.signal,
+          after: this.after,
+          waitS: askedS,
           timeoutMs: askedS * 1000 + GRACE_MS,
+          signal: this.poller.signal,
           fetch: this.fetch,
         });
         failures = 0;
@@ -226,9 +231,4 @@ export class Mailbox {
     this.state = state;
     this.onState(state);
   }
-}
-
-/** New for each poll: by it the server tells a poll repeated by a proxy from a new one. */
-function nonce() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

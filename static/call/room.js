@@ -6,6 +6,7 @@ import { Mailbox } from "./mailbox.js";
 import { Peer } from "./peer.js";
 import { remembered } from "./profile.js";
 import { limit } from "./quality.js";
+import { askTogether } from "./tabs.js";
 
 /**
  * @typedef {import("./peer.js").Source} Source
@@ -73,6 +74,7 @@ export class Room {
       token: entered.token,
       waitS: entered.wait_s,
       remembered: remembered(),
+      ask: askTogether,
       after: entered.after,
       onMessage: (message) => this.take(message),
       onState: (state) => this.connectionState(state),
