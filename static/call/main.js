@@ -374,6 +374,7 @@ Object.defineProperty(globalThis, "letterbox", {
         kind: room.participants.get(participant)?.kind,
         connection: peer.connection,
         state: peer.state,
+        connectedMs: peer.connectedMs,
       })),
   }),
 });

@@ -57,6 +57,9 @@ export class Peer {
     /** @type {Record<string, Source>} */
     this.theirSources = {};
     this.closed = false;
+    this.begun = Date.now();
+    /** How long the first path took to find. @type {number | undefined} */
+    this.connectedMs = undefined;
     /** What they tell us is taken in one thing after the other: a check of our state must not see half of what came before. */
     this.inbox = Promise.resolve();
     this.connection = this.connect();
@@ -230,6 +233,7 @@ export class Peer {
     if (this.closed) return;
     const { connectionState, iceConnectionState } = this.connection;
     if (connectionState === "connected") {
+      this.connectedMs ??= Date.now() - this.begun;
       this.restarts = 0;
       clearTimeout(this.watchdog);
       clearTimeout(this.restarting);

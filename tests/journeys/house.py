@@ -27,15 +27,17 @@ LIMIT_S = 40.0
 class WholeHouse:
     """Web, recorder and worker under the supervisor; what they print is kept in `log`."""
 
-    def __init__(self, data: Path, **environ: str) -> None:
-        self.port = free_port()
+    def __init__(self, data: Path, within: tuple[str, ...] = (), **environ: str) -> None:
+        """within: what its command line begins with, to run it somewhere else."""
+        self.port = int(environ.get("PORT") or free_port())
         self.data = data
         self.log: list[str] = []
         told = {key: value for key, value in os.environ.items() if not key.startswith("LETTERBOX_")}
         told |= {"PORT": str(self.port), "LETTERBOX_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"} | environ
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "run"], cwd=ROOT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+            [*within, sys.executable, "app.py", "run"], cwd=ROOT, env=told,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
         self.wait_for("waiting for recordings")
 
