@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: help run test lint migrate bench-signaling bench-recorder bench-compose
+.PHONY: help run test lint migrate doctor bench-signaling bench-recorder bench-compose
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -18,6 +18,9 @@ run: $(VENV)/.run ## install, migrate, start everything: web, recorder, worker
 migrate: $(VENV)/.run ## bring the database up to date
 	@$(BIN)/python app.py migrate
 
+doctor: $(VENV)/.run ## what is set up wrong, and how to mend it
+	@$(BIN)/python app.py doctor
+
 test: $(VENV)/.dev ## all tests, browsers included
 	$(BIN)/python -m pytest $(ARGS)
 	LETTERBOX_WORKER_CLASS=gthread $(BIN)/python -m pytest tests/signaling/test_presence.py tests/signaling/test_operations.py
@@ -25,7 +28,7 @@ test: $(VENV)/.dev ## all tests, browsers included
 
 lint: $(VENV)/.dev node_modules ## formatter, linters, types
 	$(BIN)/ruff check .
-	$(BIN)/mypy app.py supervisor.py signaling recorder
+	$(BIN)/mypy app.py supervisor.py signaling recorder doctor
 	npm run --silent lint
 	npm run --silent types
 

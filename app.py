@@ -1,6 +1,7 @@
 """The front door: settings in, wired web application out. The only file that knows all parts.
 
-`python app.py run` starts everything on one machine; `python app.py migrate` brings the database up to date.
+`python app.py run` starts everything on one machine; `python app.py migrate` brings the database up to date;
+`python app.py doctor` says what is set up wrong, and how to mend it.
 """
 
 import os
@@ -75,7 +76,17 @@ def run(settings: Settings) -> int:
     return 0
 
 
-COMMANDS = {"run": run, "migrate": migrate}
+def doctor(settings: Settings) -> int:
+    """Is everything set up so that calls connect and are recorded? `--json` for programs."""
+    # Only here: it knows the media side as well, which a web process never loads.
+    os.environ.setdefault("LETTERBOX_RECORDER_KEY", settings.recorder_key)
+    os.environ.setdefault("LETTERBOX_WORK_DIR", str(settings.data_dir / "recorder"))
+    from doctor import examination
+
+    return examination.run(settings, os.environ, sys.argv[2:])
+
+
+COMMANDS = {"run": run, "migrate": migrate, "doctor": doctor}
 
 
 def main(arguments: list[str]) -> int:

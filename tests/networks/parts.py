@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -26,13 +27,13 @@ TURN_URLS = (
 # -- certificates ----------------------------------------------------------------------------------------------------------------
 
 
-def make_certificates(folder: Path) -> None:
-    """ca.pem, and certificate.pem with key.pem for all names and addresses of the lab."""
+def make_certificates(folder: Path, *addresses: str) -> None:
+    """ca.pem, and certificate.pem with key.pem for all names and addresses of the lab, and these."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Letterbox lab")])
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "call.test")])
     names: list[x509.GeneralName] = [x509.DNSName(one) for one in NAMES]
-    names += [x509.IPAddress(ipaddress.ip_address(one)) for one in NAMES.values()]
+    names += [x509.IPAddress(ipaddress.ip_address(one)) for one in (*NAMES.values(), *addresses)]
     ca = _certificate(ca_name, ca_name, ca_key.public_key()).add_extension(
         x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
@@ -60,37 +61,27 @@ def start_names(lab: Lab, side: str, silent: bool = False) -> subprocess.Popen[s
     return _proxies(lab, f"gate-{side}", "dns", f"{SIDES[side]}.1", *(["silent"] if silent else []))
 
 
+def shipped(folder: Path, secret: str, address: str) -> str:
+    """deploy/coturn/turnserver.conf, filled in as its README says."""
+    text = (ROOT / "deploy/coturn/turnserver.conf").read_text().replace("203.0.113.11", address)
+    values = {
+        "static-auth-secret": secret, "cert": f"{folder}/certificate.pem", "pkey": f"{folder}/key.pem",
+        "userdb": f"{folder}/turn.db", "log-file": f"{folder}/turn.log", "pidfile": f"{folder}/turn.pid",
+    }  # fmt: skip
+    for name, value in values.items():
+        text, count = re.subn(rf"(?m)^{name}=.*$", f"{name}={value}", text)
+        assert count, name
+    return text
+
+
 class Turn:
-    """coturn on 3478 and, with an address of its own, on 443: TLS and plain TURN alike. It may not reach the server's own
-    network, as a safe one may not: the recorder has to come to the relay as well."""
+    """coturn under the file we ship. It may not reach the server's own network: the recorder has to come to the relay as well."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        folder = lab.folder
-        self._config = folder / "turnserver.conf"
-        self._config.write_text(f"""listening-ip={TURN}
-relay-ip={TURN}
-listening-port=3478
-tls-listening-port=443
-min-port=49160
-max-port=49400
-fingerprint
-realm=call.test
-use-auth-secret
-static-auth-secret={SECRET}
-cert={folder}/certificate.pem
-pkey={folder}/key.pem
-no-dtls
-no-cli
-no-multicast-peers
-no-tcp-relay
-denied-peer-ip={WEB}
-denied-peer-ip={PLAIN}
-userdb={folder}/turn.db
-log-file={folder}/turn.log
-simple-log
-pidfile={folder}/turn.pid
-""")
+        self._config = lab.folder / "turnserver.conf"
+        denied = f"denied-peer-ip={WEB}\ndenied-peer-ip={PLAIN}\n"
+        self._config.write_text(shipped(lab.folder, SECRET, TURN) + denied)
         self.start()
 
     def start(self) -> None:
