@@ -48,6 +48,11 @@ def home() -> Response:
     return show("index.html")
 
 
+@pages.get("/check")
+def check() -> Response:
+    return show("check.html")
+
+
 @pages.get("/r/<room>")
 def room(room: str) -> Response:
     with server().reading() as connection:

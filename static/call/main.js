@@ -4,6 +4,7 @@ import { Away, Refused, call } from "./api.js";
 import { announce, find, setIcon } from "./dom.js";
 import { hostKeyOf } from "./hosts.js";
 import * as media from "./media.js";
+import { Network } from "./network.js";
 import { Panel } from "./panel.js";
 import { preflight } from "./preflight.js";
 import { Prejoin } from "./prejoin.js";
@@ -21,7 +22,7 @@ const hostKey = hostKeyOf(roomId, roomTitle);
 const REJOIN = `letterbox.rejoin.${roomId}`;
 
 const tiles = new Tiles(() => (find("#blocked").hidden = false));
-const panel = new Panel();
+const panel = new Panel((tab) => (tab === "connection" ? network.show() : network.hide()));
 const recording = new RecordingControl(hostKey !== null, (action) => void act(action));
 
 /** @type {MediaStream} */
@@ -66,6 +67,8 @@ const room = new Room(roomId, {
   },
   ended: (reason) => void ended(reason),
 });
+
+const network = new Network(room);
 
 const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn }) => {
   try {
@@ -318,6 +321,7 @@ const KEYS = {
   s: toggleScreen,
   c: () => panel.toggle("chat"),
   p: () => panel.toggle("people"),
+  n: () => panel.toggle("connection"),
   k: () => recording.isRunning && hostKey && act("mark"),
   "?": () => help.showModal(),
 };

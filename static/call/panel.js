@@ -6,13 +6,20 @@ import { t } from "./text.js";
 /** @typedef {import("./room.js").Participant} Participant */
 /** @typedef {import("./room.js").MediaState} MediaState */
 
+const TABS = ["people", "chat", "connection"];
+/** The notice that the server is away has had the name for longer. @type {Record<string, string>} */
+const PLACES = { connection: "network" };
+
 export class Panel {
-  constructor() {
+  /** @param {(tab: string) => void} onTab  which is shown, "" none */
+  constructor(onTab) {
+    this.onTab = onTab;
     this.root = find("#panel");
     this.unread = 0;
-    for (const name of ["people", "chat"]) {
+    for (const name of TABS) {
       find(`#show-${name}`).addEventListener("click", () => this.toggle(name));
     }
+    find("#to-connection").addEventListener("click", () => this.open("connection"));
     find("#close-panel").addEventListener("click", () => this.close());
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
@@ -22,7 +29,7 @@ export class Panel {
     });
   }
 
-  /** @param {string} name  people or chat */
+  /** @param {string} name  of TABS */
   toggle(name) {
     if (!this.root.hidden && this.root.dataset.tab === name) this.close();
     else this.open(name);
@@ -33,10 +40,12 @@ export class Panel {
     this.root.hidden = false;
     this.root.dataset.tab = name;
     find("#panel-title").textContent = t(`panel.${name}`);
-    for (const tab of ["people", "chat"]) {
-      find(`#${tab}`).hidden = tab !== name;
+    for (const tab of TABS) {
+      find(`#${PLACES[tab] ?? tab}`).hidden = tab !== name;
       find(`#show-${tab}`).setAttribute("aria-expanded", String(tab === name));
     }
+    find("#to-connection").hidden = name !== "people";
+    this.onTab(name);
     if (name === "chat") {
       this.count(0);
       find("[data-testid=chat-input]").focus();
@@ -45,7 +54,8 @@ export class Panel {
 
   close() {
     this.root.hidden = true;
-    for (const tab of ["people", "chat"]) find(`#show-${tab}`).setAttribute("aria-expanded", "false");
+    for (const tab of TABS) find(`#show-${tab}`).setAttribute("aria-expanded", "false");
+    this.onTab("");
   }
 
   get showsChat() {

@@ -80,11 +80,11 @@ class Turn:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._config = lab.folder / "turnserver.conf"
-        denied = f"denied-peer-ip={WEB}\ndenied-peer-ip={PLAIN}\n"
-        self._config.write_text(shipped(lab.folder, SECRET, TURN) + denied)
         self.start()
 
-    def start(self) -> None:
+    def start(self, secret: str = SECRET) -> None:
+        denied = f"denied-peer-ip={WEB}\ndenied-peer-ip={PLAIN}\n"
+        self._config.write_text(shipped(self._lab.folder, secret, TURN) + denied)
         self._process = self._lab.start("server", "turnserver", "-c", str(self._config), log="turn.out")
         _wait_for_port(self._lab, "server", TURN, 443)
 
