@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: help run test lint migrate doctor bench-signaling bench-recorder bench-compose
+.PHONY: help run test lint migrate doctor bench-signaling bench-join bench-recorder bench-compose
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ bench-signaling: $(VENV)/.dev ## the mailbox against socket.io
 
 bench-recorder: $(VENV)/.dev ## the recorder against aiortc's own
 	$(BIN)/python -m bench.recorder $(ARGS)
+
+bench-join: $(VENV)/.dev ## from pressing Join to the first picture, through strict networks (root)
+	$(BIN)/python -m bench.join $(ARGS)
 
 bench-compose: $(VENV)/.dev ## composing against ffmpeg
 	$(BIN)/python -m bench.compose $(ARGS)
