@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import select
 
-from signaling import auth, calls, clock, errors, hot, jobs, recordings, rooms, schemas, turn
+from signaling import auth, calls, clock, consent, errors, hot, jobs, recordings, rooms, schemas, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.several import Asked, SeveralPolls
@@ -39,6 +39,7 @@ def show_room(room: str) -> Any:
         return {
             "room": room, "title": title, "participants": rooms.people_in(connection, room),
             "max_participants": server().settings.max_participants, "recording": recordings.brief(running) if running else None,
+            "consent": server().settings.consent,
         }  # fmt: skip
 
 
@@ -63,9 +64,13 @@ def enter(room: str) -> Any:
     with server().transaction() as tx:
         entered = rooms.enter(server(), tx, room, wish.name, wish.kind, role)
         running = recordings.active(tx.connection, room)
+        answers = consent.answers(tx.connection, running.id) if running else {}
         now_s = tx.now_ms // 1000
+    for other in entered["participants"]:
+        other["consent"] = answers.get(other["id"])
     settings = server().settings
     more = {"wait_s": settings.wait_s, "after": 0, "recording": recordings.brief(running) if running else None}
+    more["consent"] = settings.consent
     return entered | turn.ice(settings, entered["participant"]["id"], now_s) | more, 201
 
 
@@ -228,6 +233,17 @@ def act(room: str) -> Any:
     return {"recording": state}
 
 
+@call(api, "POST", "/rooms/<room>/consent", "Agree to be recorded, decline, or withdraw", "participant", schemas.Consent)
+def answer_consent(room: str) -> Any:
+    wish = body(schemas.Consent)
+    caller = participant()
+    if caller.room != room or caller.kind != "person":
+        raise errors.not_yours("You are not a participant of this room.")
+    server().limits.spend("sends", caller.id)
+    with server().transaction() as tx:
+        return consent.answer(server(), tx, room, caller, wish.model_dump())
+
+
 @call(api, "GET", "/rooms/<room>/recordings", "All recordings of a room", "host")
 def list_recordings(room: str) -> Any:
     with server().reading() as connection:
@@ -236,6 +252,9 @@ def list_recordings(room: str) -> Any:
     host_of(room)
     with server().reading() as connection:
         found = recordings.of_room(connection, room)
+        ledgers = consent.ledgers(connection, [recording["id"] for recording in found])
+    for recording in found:
+        recording["consent"] = ledgers.get(recording["id"], [])
     return {"recordings": [_with_links(recording) for recording in found]}
 
 
@@ -332,6 +351,7 @@ def show_recording(recording: str) -> Any:
         row = recordings.find(connection, recording)
         title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or ""
         found = recordings.describe(connection, row, title) | {"room": row.room_id}
+        found["consent"] = consent.ledgers(connection, [recording]).get(recording, [])
     return _with_links(found)
 
 

@@ -72,6 +72,12 @@ class Settings:
     )
     turn_secret: str = _setting("", str, "coturn's static-auth-secret")
     turn_ttl_s: int = _setting(14_400, int, "how long a TURN credential lasts, seconds; renewed by itself in a longer call")
+    consent: str = _setting(
+        "ask",
+        str,
+        "who may be recorded: `ask` each one, or `notice` (being in a recorded call counts as consent once it was clearly said; "
+        "declining stays possible)",
+    )
     relay_only: bool = _setting(
         False, _yes, "`yes`: all media goes over TURN, so that nobody in a call learns another's address"
     )
@@ -115,6 +121,8 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting(f"LETTERBOX_DURABILITY={settings.durability!r} cannot be used: say `process` or `power`.")
     if settings.hot_path not in ("direct", "flask"):
         raise BadSetting(f"LETTERBOX_HOT_PATH={settings.hot_path!r} cannot be used: say `direct` or `flask`.")
+    if settings.consent not in ("ask", "notice"):
+        raise BadSetting(f"LETTERBOX_CONSENT={settings.consent!r} cannot be used: say `ask` or `notice`.")
     for item in fields(settings):
         value = getattr(settings, item.name)
         if type(value) is int and value <= 0 and item.name != "trusted_proxies":

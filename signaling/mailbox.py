@@ -21,7 +21,7 @@ from signaling.models import Message, Participant
 
 SERVER = "server"
 EVERYONE = "*"
-SERVER_KINDS = frozenset({"joined", "left", "recording", "undelivered", "invite", "process", "closed", "lobby"})
+SERVER_KINDS = frozenset({"joined", "left", "recording", "consent", "undelivered", "invite", "process", "closed", "lobby"})
 
 
 class Draft(NamedTuple):

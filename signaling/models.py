@@ -135,6 +135,25 @@ class Job(Base):
     reason: Mapped[str | None] = mapped_column(Text)
 
 
+class Consent(Base):
+    """One answer of one participant about one recording; kept for good. n: counts up per recording.
+
+    answer: given, declined, withdrawn. how: asked, notice, started, remembered (PROTOCOL.md, "Consent").
+    text: the very words that were shown.
+    """
+
+    __tablename__ = "consent"
+    recording_id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    participant_id: Mapped[str] = mapped_column(String(12))
+    name: Mapped[str] = mapped_column(String(80))
+    answer: Mapped[str] = mapped_column(String(10))
+    how: Mapped[str] = mapped_column(String(10))
+    text: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(35))
+    at_ms: Mapped[int]
+
+
 class Event(Base):
     """What happened to a recording, and by whom: asked for, claimed, marked, ended, deleted."""
 

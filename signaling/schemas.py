@@ -75,6 +75,14 @@ class RecordingAction(Body):
     label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)] = ""
 
 
+class Consent(Body):
+    recording: Id | None = None
+    answer: Literal["given", "declined", "withdrawn"]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
+    how: Literal["asked", "notice", "started", "remembered"] = "asked"
+
+
 class Register(Body):
     name: Name
     capacity: Annotated[int, Field(ge=1, le=1000)] = 10

@@ -19,6 +19,7 @@ ROWS = [
     {"server"},
     {"auth", "turn", "jobs", "rooms"},
     {"presence", "recordings"},
+    {"consent"},
     {"schemas"},
     {"hot"},
     {"calls"},

@@ -14,6 +14,7 @@ TEXT = (Path(__file__).resolve().parent.parent / "PROTOCOL.md").read_text()
 SHAPES = {
     "/rooms": schemas.MakeRoom, "/rooms/{room}/participants": schemas.Enter, "/leave": schemas.Leave, "/messages": schemas.Messages,
     "/mailboxes": schemas.Polls,
+    "/rooms/{room}/consent": schemas.Consent,
     "/rooms/{room}/recording": schemas.RecordingAction, "/recorders": schemas.Register, "/recordings/{recording}/claim": schemas.Claim,
     "/recordings/{recording}/report": schemas.Report, "/recordings/{recording}/end": schemas.End,
     "/recordings/{recording}/artifacts": schemas.File, "/recordings/{recording}/jobs/{step}/claim": schemas.ClaimJob,
@@ -104,7 +105,7 @@ def test_answers_have_the_members_the_protocol_shows(cast: Cast) -> None:
     shown = re.search(r'```json\n(\{"participant": .*?)\n```', TEXT, re.S)[1]
     assert joined.json.keys() <= members(shown)
     assert joined["participant"].keys() == {"id", "name", "kind", "role", "joined_at_ms"}
-    assert cast.door.get(f"rooms/{cast.room}").json.keys() == {"room", "title", "participants", "max_participants", "recording"}
+    assert cast.door.get(f"rooms/{cast.room}").json.keys() == {"room", "title", "participants", "max_participants", "recording", "consent"}
     assert cast.bob.ask().json.keys() == {"messages", "wait_s"}
 
 
