@@ -19,9 +19,10 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from recorder.layout import HEIGHT, WIDTH, Cell, Scene, audio_tracks, scenes, video_tracks
-from recorder.manifest import Manifest, Track
+from recorder.manifest import Manifest, Track, agreed
 from recorder.picture import Canvas, Fit, Planes, name_label, placeholder
 from recorder.sound import AUDIO_HZ, AudioReader, Limiter
+from recorder.words import word
 
 FPS = 30
 # A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
@@ -154,6 +155,7 @@ class Picture:
     def __init__(self, manifest: Manifest, folder: Callable[[Track], Path], plan: list[Scene]) -> None:
         self._manifest, self._plan = manifest, plan
         self._readers = [(track, VideoReader(folder(track), track, plan)) for track in video_tracks(manifest)]
+        self._agreed = {person.id: agreed(manifest, person.id) for person in manifest.participants}
         self._canvas = Canvas(WIDTH, HEIGHT)
         self._scene: Scene | None = None
         self._drawn: dict[Cell, object] = {}
@@ -177,15 +179,17 @@ class Picture:
 
     def _draw(self, cell: Cell, us: int) -> None:
         shown = None
-        for track, reader in self._readers:
+        note = self._note(cell.participant, us)
+        for track, reader in self._readers if not note else ():
             if (track.participant, track.source) == (cell.participant, cell.source) and track.start_us <= us + HOLD_US:
                 shown = reader.at(us, cell) or shown
         name = self._manifest.name_of(cell.participant)
         if shown is None:
-            if self._drawn.get(cell) == "placeholder":
+            drawn = ("placeholder", note)
+            if self._drawn.get(cell) == drawn:
                 return
-            self._canvas.paste(placeholder(name, cell.width, cell.height), cell.x, cell.y)
-            self._drawn[cell] = "placeholder"
+            self._canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
+            self._drawn[cell] = drawn
         else:
             before = self._drawn.get(cell)
             if before is shown:
@@ -204,6 +208,12 @@ class Picture:
                 cell.x + min(10, (cell.width - width) // 2 * 2),
                 cell.y + cell.height - height - min(10, (cell.height - height) // 2 * 2),
             )
+
+    def _note(self, participant: str, us: int) -> str:
+        """Why this person is not to be seen, if it is their wish."""
+        if any(start <= us <= end for start, end in self._agreed.get(participant, [])):
+            return ""
+        return word("film.not-recorded", self._manifest.language_of(participant))
 
     def close(self) -> None:
         for _, reader in self._readers:

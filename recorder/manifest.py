@@ -40,7 +40,10 @@ class Gap(Part):
 
 
 class Track(Part):
-    """One file: one participant's microphone, camera or screen. start_us: of its first frame on the timeline."""
+    """One file: one participant's microphone, camera or screen. start_us: of its first frame on the timeline.
+
+    withdrawn: its participant withdrew consent afterwards; what is in it was recorded before.
+    """
 
     file: str
     segment: str
@@ -54,6 +57,7 @@ class Track(Part):
     width: int | None = None
     height: int | None = None
     lost_packets: int = 0
+    withdrawn: bool = False
     drift_ppm: float = 0.0
     gaps: list[Gap] = []
     bytes: int = 0
@@ -65,12 +69,24 @@ class Track(Part):
 
 
 class Event(Part):
-    """Something that happened: joined, left, muted, screen, mark, paused, resumed."""
+    """Something that happened: joined, left, muted, screen, consent, mark, paused, resumed."""
 
     at_us: int
     kind: str
     participant: str = ""
     body: dict[str, Any] = {}
+
+
+class Consent(Part):
+    """One row of the server's ledger: who answered what to which words (PROTOCOL.md, "Consent")."""
+
+    participant: str
+    name: str = ""
+    answer: str
+    how: str = "asked"
+    text: str = ""
+    language: str = "en"
+    at_ms: int = 0
 
 
 class Manifest(Part):
@@ -86,12 +102,18 @@ class Manifest(Part):
     segments: list[Segment] = []
     tracks: list[Track] = []
     events: list[Event] = []
-    consent: list[dict[str, Any]] = []
+    consent: list[Consent] = []
     chat: list[dict[str, Any]] = []
 
     def name_of(self, participant: str) -> str:
         """A person's name, for people."""
         return next((person.name for person in self.participants if person.id == participant), participant)
+
+
+    def language_of(self, participant: str) -> str:
+        """The language this person was asked in; of who was not asked, somebody's."""
+        theirs = [row.language for row in self.consent if row.participant == participant]
+        return (theirs or [row.language for row in self.consent] or ["en"])[-1]
 
 
 def load(path: Path) -> Manifest:
@@ -130,3 +152,40 @@ def stitch(parts: list[Manifest]) -> Manifest:
     whole.participants = list(people.values())
     whole.events.sort(key=lambda event: event.at_us)
     return whole
+
+
+def agreed(whole: Manifest, participant: str) -> list[tuple[int, int]]:
+    """When this person could be recorded: stretches from `given` to the answer that ends it, microseconds.
+
+    Without any answer in the whole manifest (it is from before one was asked for) everybody could, all the time.
+    """
+    answers = [event for event in whole.events if event.kind == "consent"]
+    if not answers:
+        return [(0, whole.duration_us)]
+    stretches: list[tuple[int, int]] = []
+    since: int | None = None
+    for event in answers:
+        if event.participant != participant:
+            continue
+        given = event.body.get("answer") == "given"
+        if given and since is None:
+            since = event.at_us
+        elif not given and since is not None:
+            stretches.append((since, event.at_us))
+            since = None
+    return stretches if since is None else [*stretches, (since, whole.duration_us)]
+
+
+def is_recorded(whole: Manifest, participant: str, us: int) -> bool:
+    """Whether this person had agreed at this time."""
+    return any(start <= us <= end for start, end in agreed(whole, participant))
+
+
+def mark_withdrawn(whole: Manifest) -> None:
+    """Mark what was recorded before its participant withdrew."""
+    for track in whole.tracks:
+        track.withdrawn = any(
+            event.kind == "consent" and event.participant == track.participant
+            and event.body.get("answer") != "given" and event.at_us > track.start_us
+            for event in whole.events
+        )  # fmt: skip

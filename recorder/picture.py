@@ -16,6 +16,7 @@ Bytes = NDArray[np.uint8]
 BACKGROUND = (17, 20, 24)
 CELL = (36, 43, 50)
 CIRCLE, CIRCLE_INK = (29, 58, 52), (92, 196, 173)
+NOTE_INK = (176, 186, 194)
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ def name_label(name: str, most_width: int) -> Label:
 
 
 @lru_cache(256)
-def placeholder(name: str, width: int, height: int) -> Planes:
-    """A cell for who sends no picture: their initials in a circle."""
+def placeholder(name: str, width: int, height: int, note: str = "") -> Planes:
+    """A cell for who sends no picture: their initials in a circle. note: below it, why, if there is anything to say."""
     image = Image.new("RGB", (width, height), CELL)
     draw = ImageDraw.Draw(image)
     radius = min(width, height) * 0.24
@@ -130,7 +131,17 @@ def placeholder(name: str, width: int, height: int) -> Planes:
     initials = "".join(word[0] for word in name.split()[:2]).upper() or "?"
     font = font_for(initials, max(10, int(radius * 0.85)))
     draw.text(centre, readable(initials, font), font=font, fill=CIRCLE_INK, anchor="mm")
+    if note:
+        _write_below(draw, note, width, height, centre[1] + radius)
     return from_image(image)
+
+
+def _write_below(draw: ImageDraw.ImageDraw, note: str, width: int, height: int, top: float) -> None:
+    """As large as the cell allows; left out of one in which nobody could read it."""
+    size = next((size for size in range(26, 9, -2) if font_for(note, size).getlength(note) <= width - 16), None)
+    if size is not None and top + size * 1.6 < height:
+        font = font_for(note, size)
+        draw.text((width / 2, top + size), readable(note, font), font=font, fill=NOTE_INK, anchor="mm")
 
 
 class Fit:

@@ -68,6 +68,8 @@ class Pipeline:
         whole = manifests.stitch(parts)
         usable = {result.file for result in self._verified() if result.usable}
         whole.tracks = [track for track in whole.tracks if track.file in usable]
+        whole.consent = [manifests.Consent.model_validate(row) for row in self._described["consent"]]
+        manifests.mark_withdrawn(whole)
         manifests.save(whole, self._folder / "manifest.json")
         self._library.upload(self._recording, self._folder / "manifest.json", "manifest.json", "manifest")
 

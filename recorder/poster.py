@@ -7,8 +7,9 @@ from typing import Any
 import av
 
 from recorder.layout import HEIGHT, WIDTH, scenes, video_tracks
-from recorder.manifest import Manifest, Track
+from recorder.manifest import Manifest, Track, is_recorded
 from recorder.picture import Canvas, Fit, name_label, placeholder
+from recorder.words import word
 
 
 def poster(manifest: Manifest, folder: Callable[[Track], Path], target: Path) -> None:
@@ -18,7 +19,9 @@ def poster(manifest: Manifest, folder: Callable[[Track], Path], target: Path) ->
     canvas = Canvas(WIDTH, HEIGHT)
     for cell in scene.cells:
         name = manifest.name_of(cell.participant)
-        canvas.paste(placeholder(name, cell.width, cell.height), cell.x, cell.y)
+        language = manifest.language_of(cell.participant)
+        note = "" if is_recorded(manifest, cell.participant, at_us) else word("film.not-recorded", language)
+        canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
         for track in video_tracks(manifest):
             if (track.participant, track.source) == (cell.participant, cell.source) and track.start_us <= at_us < track.end_us:
                 frame = frame_at(folder(track), at_us - track.start_us)

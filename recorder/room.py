@@ -55,6 +55,8 @@ class RoomRecorder:
         self._peers: dict[str, Peer] = {}
         self._people: dict[str, LivePerson] = {}
         self._states: dict[str, dict[str, Any]] = {}
+        # What each has answered last to being recorded. Only the offers of who has agreed are taken.
+        self._answers: dict[str, str | None] = {}
         self._mailbox: Mailbox | None = None
         self._token = ""
         self._ice: IceServers | None = None
@@ -117,6 +119,7 @@ class RoomRecorder:
             await self._person_left(gone)
         for other in entered["participants"]:
             self._person_came(other)
+            await self._answered(other["id"], other.get("consent"))
         log.info("recording=%s room=%s joined, %d people there", self.recording, self._room, len(self._people))
         return self._mailbox
 
@@ -128,6 +131,10 @@ class RoomRecorder:
                 self._take_from_server(kind, body)
                 if kind == "left":
                     await self._person_left(body["participant"])
+                elif kind == "consent" and body["recording"] == self.recording:
+                    await self._answered(body["participant"], body["answer"])
+            elif kind in ("offer", "candidate") and self._answers.get(sender) != "given":
+                log.info("recording=%s participant=%s has not agreed to be recorded: %s not taken", self.recording, sender, kind)
             elif kind in ("offer", "candidate"):
                 self._peer(sender).take(kind, body)
             elif kind == "state":
@@ -158,11 +165,23 @@ class RoomRecorder:
             self._live.people.append(person)
             self._event("joined", person.id)
 
+    async def _answered(self, participant: str, answer: str | None) -> None:
+        """What a person says of being recorded; from anything but `given` on, nothing of theirs is taken in."""
+        before, self._answers[participant] = self._answers.get(participant), answer
+        if answer != before and participant in self._people:
+            self._event("consent", participant, {"answer": answer})
+        if answer != "given":
+            await self._close_peer(participant)
+
     async def _person_left(self, participant: str) -> None:
         person = self._people.pop(participant, None)
         if person is not None:
             person.left_us = now_us()
             self._event("left", participant)
+        self._answers.pop(participant, None)
+        await self._close_peer(participant)
+
+    async def _close_peer(self, participant: str) -> None:
         peer = self._peers.pop(participant, None)
         if peer is not None:
             await peer.close()

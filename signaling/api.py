@@ -69,8 +69,8 @@ def enter(room: str) -> Any:
     for other in entered["participants"]:
         other["consent"] = answers.get(other["id"])
     settings = server().settings
-    more = {"wait_s": settings.wait_s, "after": 0, "recording": recordings.brief(running) if running else None}
-    more["consent"] = settings.consent
+    recording = recordings.brief(running) if running else None
+    more = {"wait_s": settings.wait_s, "after": 0, "recording": recording, "consent": settings.consent}
     return entered | turn.ice(settings, entered["participant"]["id"], now_s) | more, 201
 
 

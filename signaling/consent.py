@@ -22,7 +22,7 @@ def answers(connection: Connection, recording: str) -> dict[str, str]:
     rows = connection.execute(
         select(Consent.participant_id, Consent.answer).where(Consent.recording_id == recording).order_by(Consent.n)
     )
-    return {participant: answer for participant, answer in rows}
+    return {row.participant_id: row.answer for row in rows}
 
 
 def ledgers(connection: Connection, of: list[str]) -> dict[str, list[dict[str, Any]]]:

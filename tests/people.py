@@ -265,6 +265,11 @@ class Person:
             )
         return parked
 
+    def answers(self, answer: str, recording: str | None = None, **more: Any) -> Reply:
+        """About being recorded: given, declined, withdrawn."""
+        wish = {"recording": recording, "answer": answer, "text": "May you be recorded?", "language": "en"} | more
+        return self.door.post(f"rooms/{self.joined['room']['room']}/consent", wish, self.token)
+
     def leave(self) -> Reply:
         return self.door.post("leave", {}, self.token)
 

@@ -85,7 +85,7 @@ class Sender:
 
 
 class Caller:
-    """A person in the room, who sends to each recorder that comes."""
+    """A person in the room, who agrees to be recorded, and sends to each recorder that comes."""
 
     def __init__(self, person: Person, **tracks: Any) -> None:
         self.person = person
@@ -123,6 +123,11 @@ class Caller:
             self.states.append(body["recording"]["state"])
 
     async def offers(self, recorder: str) -> None:
+        await asyncio.to_thread(self.person.answers, "given")
+        await self.offers_anyway(recorder)
+
+    async def offers_anyway(self, recorder: str) -> None:
+        """As an old client does, that knows nothing of consent."""
         body = await self.senders[recorder].offer()
         await asyncio.to_thread(self.person.say, recorder, body, "offer")
 

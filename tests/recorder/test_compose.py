@@ -10,7 +10,7 @@ from tracks import BLUE, GREEN, RED, WHITE, Film, is_colour
 
 from recorder.compose import NothingToCompose, compose
 from recorder.layout import Cell, scenes
-from recorder.manifest import Gap, Manifest
+from recorder.manifest import Consent, Event, Gap, Manifest
 from recorder.picture import CELL, CIRCLE
 from recorder.poster import best_moment_us, poster
 
@@ -258,3 +258,57 @@ def test_a_call_without_cameras_is_as_long_as_it_was_and_needs_few_pictures(tmp_
     # A second at full rate, then one a second; the last one says how long it is.
     assert len(film.frames) <= 30 + 8 + 1
     assert film.frames[-1][0] == pytest.approx(8 - 1 / 30, abs=0.001)
+
+
+def test_who_declines_has_a_place_that_says_so_and_shows_nothing(tmp_path: Path) -> None:
+    meeting = Meeting(tmp_path)
+    for name in ("Ana", "Ben"):
+        meeting.joins(name)
+    meeting.films("Ana", RED, 0, LENGTH_S)
+    meeting.manifest.events = [answered(0, "Ana", "given"), answered(0, "Ben", "declined")]
+    film = meeting.film()
+    assert is_colour(meeting.seen(film, "Ana", 2), RED)
+    assert is_colour(meeting.seen(film, "Ben", 2), CELL)
+    assert ink_below_the_initials(meeting, film, "Ben", 2) > 50
+    assert ink_below_the_initials(meeting, film, "Ana", 2) == 0
+
+
+def test_who_withdraws_is_gone_from_the_picture_at_that_moment_and_back_when_given_again(tmp_path: Path) -> None:
+    meeting = Meeting(tmp_path, 6)
+    meeting.joins("Ben")
+    meeting.films("Ben", GREEN, 0, 2)
+    meeting.films("Ben", BLUE, 4, 2)
+    meeting.manifest.events = [answered(0, "Ben", "given"), answered(2, "Ben", "withdrawn"), answered(4, "Ben", "given")]
+    film = meeting.film()
+    assert is_colour(meeting.seen(film, "Ben", 1.5), GREEN)
+    # A camera that merely stops is held for two seconds; one that may not be shown is not.
+    assert is_colour(meeting.seen(film, "Ben", 2.3), CELL)
+    assert ink_below_the_initials(meeting, film, "Ben", 3) > 50
+    assert is_colour(meeting.seen(film, "Ben", 5), BLUE)
+
+
+def test_the_place_of_who_declined_speaks_the_language_they_were_asked_in(tmp_path: Path) -> None:
+    def note(language: str) -> np.ndarray:
+        meeting = Meeting(tmp_path, 1)
+        meeting.joins("Ben")
+        meeting.says("Ben", 0, 1, [])
+        meeting.manifest.events = [answered(0, "Ben", "declined")]
+        meeting.manifest.consent = [Consent(participant="pben", answer="declined", language=language)]
+        return meeting.film().picture(0.5)
+
+    english, german, unknown = note("en-GB"), note("de"), note("tlh")
+    assert np.abs(english.astype(int) - german).max() > 60
+    assert np.abs(english.astype(int) - unknown).max() < 10
+
+
+def answered(at_s: float, name: str, answer: str) -> Event:
+    return Event(at_us=round(at_s * 1e6), kind="consent", participant=f"p{name.lower()}", body={"answer": answer})
+
+
+def ink_below_the_initials(meeting: Meeting, film: Film, name: str, second: float) -> int:
+    """Bright pixels between the circle and the name."""
+    cell = meeting.cell(name, second)
+    radius = min(cell.width, cell.height) * 0.24
+    top = round(cell.y + cell.height / 2 + radius) + 4
+    part = film.picture(second)[top : top + 44, cell.x + cell.width // 4 : cell.x + cell.width * 3 // 4]
+    return int((part.min(axis=2) > 120).sum())

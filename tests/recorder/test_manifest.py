@@ -59,3 +59,36 @@ def test_a_later_version_s_fields_do_no_harm_and_nonsense_is_refused(tmp_path: P
     path.write_text('{"recording": "r1"}')
     with pytest.raises(ValidationError):
         manifests.load(path)
+
+
+def answered(at_s: float, answer: str, who: str = "pana") -> Event:
+    return Event(at_us=round(at_s * 1e6), kind="consent", participant=who, body={"answer": answer})
+
+
+def test_who_may_be_recorded_when_is_told_by_the_answers() -> None:
+    whole = tracks.manifest(20, [tracks.person("Ana", 0, 20), tracks.person("Ben", 0, 20)], [])
+    whole.events = [answered(2, "given"), answered(5, "withdrawn"), answered(8, "given"), answered(1, "declined", "pben")]
+    assert manifests.agreed(whole, "pana") == [(2_000_000, 5_000_000), (8_000_000, 20_000_000)]
+    assert manifests.agreed(whole, "pben") == manifests.agreed(whole, "psilent") == []
+    assert [manifests.is_recorded(whole, "pana", second * 1_000_000) for second in (1, 3, 6, 9)] == [False, True, False, True]
+
+
+def test_consent_goes_on_into_the_segment_of_the_next_recorder() -> None:
+    people = [tracks.person("Ana", 0, 10)]
+    parts = [part("s1", 0, 10, people), part("s2", 15, 5, people)]
+    parts[0].events, parts[1].events = [answered(0, "given")], [answered(0, "given"), answered(3, "withdrawn")]
+    assert manifests.agreed(manifests.stitch(parts), "pana") == [(0, 18_000_000)]
+
+
+def test_a_manifest_from_before_anybody_was_asked_shows_everybody() -> None:
+    whole = tracks.manifest(20, [tracks.person("Ana", 0, 20)], [])
+    assert manifests.is_recorded(whole, "pana", 10_000_000)
+
+
+def test_what_was_recorded_before_a_withdrawal_is_kept_and_marked() -> None:
+    whole = part("s1", 0, 20, [tracks.person("Ana", 0, 20)])
+    later = whole.tracks[0].model_copy(update={"start_us": 9_000_000})
+    whole.tracks.append(later)
+    whole.events = [answered(0, "given"), answered(5, "withdrawn"), answered(8, "given"), answered(12, "declined", "pben")]
+    manifests.mark_withdrawn(whole)
+    assert [track.withdrawn for track in whole.tracks] == [True, False]

@@ -241,3 +241,47 @@ def test_a_server_that_is_away_at_the_end_gets_everything_when_it_is_back(house:
     (camera,) = artifacts(house, recording)
     assert len(numbers(house, camera)) >= 45
     assert house.get(f"recordings/{recording}", RECORDER_KEY)["state"] == "processing"
+
+
+def test_an_old_client_that_offers_without_consent_is_not_recorded(house: Gunicorn, start: Any) -> None:
+    cast, recorder = Cast(house), start()
+
+    async def story() -> dict[str, Any]:
+        async with Caller(cast.alice, camera=Picture) as alice, Caller(cast.bob) as bob:
+            recording = await begins(cast)
+            await until(lambda: alice.senders and bob.senders)
+            bob.senders[next(iter(bob.senders))] = Sender(camera=Picture())
+            await bob.offers_anyway(next(iter(bob.senders)))
+            await until(lambda: recorder.said(f"participant={cast.bob.id} has not agreed"))
+            await until(lambda: alice.newest.tracks["camera"].sent > 50)
+            return await stops(cast, house, recording)
+
+    recording = asyncio.run(story())
+    assert [artifact["meta"]["person"] for artifact in artifacts(house, recording["id"])] == ["Alice"]
+
+
+def test_withdrawal_ends_the_track_even_if_its_sender_goes_on_and_consent_begins_another(house: Gunicorn, start: Any) -> None:
+    cast, _ = Cast(house), start()
+
+    async def story() -> tuple[dict[str, Any], int]:
+        async with Caller(cast.alice, camera=Picture) as alice, Caller(cast.bob, camera=Picture) as bob:
+            recording = await begins(cast)
+            await until(lambda: alice.senders and bob.senders and bob.newest.tracks["camera"].sent > 40)
+            picture, recorder = bob.newest.tracks["camera"], next(iter(bob.senders))
+            await asyncio.to_thread(cast.bob.answers, "withdrawn")
+            withdrawn = picture.sent
+            # Deaf to its own person's wish: the recorder must not be.
+            await until(lambda: picture.sent > withdrawn + 50 or picture.readyState == "ended")
+            await bob.senders[recorder].close()
+            bob.senders[recorder] = Sender(camera=Picture())
+            await bob.offers(recorder)
+            await until(lambda: bob.newest.tracks["camera"].sent > 40)
+            return await stops(cast, house, recording), withdrawn
+
+    recording, withdrawn = asyncio.run(story())
+    bobs = [artifact for artifact in artifacts(house, recording["id"]) if artifact["meta"]["person"] == "Bob"]
+    first, second = sorted(bobs, key=lambda artifact: artifact["meta"]["start_us"])
+    # 5: what was under way when the word came.
+    assert max(numbers(house, first)) <= withdrawn + 5
+    assert len(numbers(house, second)) >= 20
+    assert second["meta"]["start_us"] > first["meta"]["start_us"] + first["meta"]["duration_us"] + 500_000

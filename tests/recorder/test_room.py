@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from senders import until
@@ -131,6 +131,98 @@ def test_who_was_there_who_came_and_who_left_is_kept(begin: Begin) -> None:
         assert live.events[-1].body["label"] == "vote"
         assert all(one.left_us is not None for one in live.people)
         assert server.ended == {"segment": "s1", "reason": "stopped", "duration_ms": 1000}
+
+    asyncio.run(story())
+
+
+class FakePeer:
+    """What a Peer is told, and whether it is there."""
+
+    made: ClassVar[list["FakePeer"]] = []
+
+    def __init__(self, participant: str, *_: Any) -> None:
+        self.participant, self.closed = participant, False
+        self.taken: list[str] = []
+        FakePeer.made.append(self)
+
+    def take(self, kind: str, body: dict[str, Any]) -> None:
+        self.taken.append(kind)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def peers(monkeypatch: pytest.MonkeyPatch) -> list[FakePeer]:
+    monkeypatch.setattr(room, "Peer", FakePeer)
+    monkeypatch.setattr(FakePeer, "made", [])
+    return FakePeer.made
+
+
+async def heard(scene: Scene) -> None:
+    """Everything told before this has been taken in."""
+    scene.server.tells("joined", participant=person(f"p{len(scene.live().people)}"))
+    count = len(scene.live().people)
+    await until(lambda: len(scene.live().people) > count)
+
+
+def test_nobody_is_taken_in_who_has_not_agreed(begin: Begin, peers: list[FakePeer]) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        server.here = [
+            person("pana") | {"consent": "given"}, person("pben") | {"consent": "declined"}, person("pcleo") | {"consent": None},
+        ]  # fmt: skip
+        async with begin(server) as scene:
+            for who in ("pana", "pben", "pcleo", "pnobody"):
+                server.tells("offer", who, sdp="")
+                server.tells("candidate", who, candidates=[])
+            await heard(scene)
+            assert [(peer.participant, peer.taken) for peer in peers] == [("pana", ["offer", "candidate"])]
+
+    asyncio.run(story())
+
+
+def test_who_withdraws_is_dropped_at_once_and_may_come_again(begin: Begin, peers: list[FakePeer]) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        server.here = [person("pana")]
+        async with begin(server) as scene:
+            for answer in ("given", "withdrawn", "given"):
+                server.tells("consent", recording="r1", participant="pana", answer=answer)
+                server.tells("offer", "pana", sdp="")
+            await heard(scene)
+            assert [(peer.taken, peer.closed) for peer in peers] == [(["offer"], True), (["offer"], False)]
+            said = [event.body["answer"] for event in scene.live().events if event.kind == "consent"]
+            assert said == ["given", "withdrawn", "given"]
+
+    asyncio.run(story())
+
+
+def test_consent_to_another_recording_is_none_to_this(begin: Begin, peers: list[FakePeer]) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        server.here = [person("pana")]
+        async with begin(server) as scene:
+            server.tells("consent", recording="r0", participant="pana", answer="given")
+            server.tells("offer", "pana", sdp="")
+            await heard(scene)
+            assert peers == []
+
+    asyncio.run(story())
+
+
+def test_what_was_answered_while_we_were_away_counts_when_we_are_back(begin: Begin, peers: list[FakePeer]) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        server.here = [person("pana") | {"consent": "given"}, person("pben")]
+        async with begin(server) as scene:
+            server.here = [person("pana") | {"consent": "withdrawn"}, person("pben") | {"consent": "given"}]
+            server.messages.put_nowait(Refused(410, "participant-gone", "Join again."))
+            await until(lambda: server.joins == 2)
+            for who in ("pana", "pben"):
+                server.tells("offer", who, sdp="")
+            await heard(scene)
+            assert [peer.participant for peer in peers] == ["pben"]
 
     asyncio.run(story())
 
