@@ -1,6 +1,7 @@
 // The room page: reads what the server put into it, and wires the parts. See room.js for the call itself.
 
 import { Away, Refused, call } from "./api.js";
+import { Choice, Consent, Question } from "./consent.js";
 import { announce, find, setIcon } from "./dom.js";
 import { hostKeyOf } from "./hosts.js";
 import * as media from "./media.js";
@@ -19,6 +20,8 @@ import { onOtherNetwork, onWake } from "./wake.js";
 
 const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
 const hostKey = hostKeyOf(roomId, roomTitle);
+/** How often one who has not gone in yet looks whether the call is being recorded. */
+const LOOK_MS = 4000;
 const REJOIN = `letterbox.rejoin.${roomId}`;
 
 const tiles = new Tiles(() => (find("#blocked").hidden = false));
@@ -54,7 +57,15 @@ const room = new Room(roomId, {
     mediaStates.set(participant.id, state);
     showPeople();
   },
-  recording: (now, mark) => recording.show(now, mark),
+  recording(now, mark) {
+    recording.show(now, mark);
+    consent.follow(now);
+    showPeople();
+  },
+  consent(participant, answer) {
+    if (participant.id === room.me?.id) consent.heard(answer);
+    showPeople();
+  },
   chat(participant, text, atMs) {
     const isMine = participant.id === room.me?.id;
     panel.addMessage(participant.name, text, atMs, isMine);
@@ -69,10 +80,22 @@ const room = new Room(roomId, {
 });
 
 const network = new Network(room);
+const question = new Question((yes, text) => void consent.decide(yes, text));
+const choice = new Choice();
+const consent = new Consent({
+  tell: (wish) => call("POST", `/rooms/${roomId}/consent`, { token: room.token, body: wish }),
+  apply: (agreed) => room.agree(agreed),
+  question,
+  changed: showMyConsent,
+  mode: () => room.consentMode,
+  storage: sessionStorage,
+  language: document.documentElement.lang,
+});
 
-const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn }) => {
+const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn, answer }) => {
   try {
     camera = stream;
+    consent.chosen = choice.wish(answer, document.documentElement.lang);
     await enter(name, microphone, cameraOn);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Away)) throw error;
@@ -110,8 +133,34 @@ async function enter(name, microphone, cameraOn) {
 
 function showPeople() {
   const everybody = [...(room.me ? [room.me] : []), ...room.participants.values()];
-  panel.showPeople(everybody.sort((one, other) => one.joined_at_ms - other.joined_at_ms), room.me?.id, mediaStates);
+  const marks = new Map(everybody.map((one) => [one.id, markOf(one)]));
+  panel.showPeople(everybody.sort((one, other) => one.joined_at_ms - other.joined_at_ms), room.me?.id, mediaStates, marks);
+  for (const [id, mark] of marks) tiles.setMark(id, mark);
 }
+
+/**
+ * Everybody sees who is not recorded.
+ *
+ * @param {Participant} participant
+ */
+function markOf(participant) {
+  if (!recording.isRunning || participant.kind !== "person") return "";
+  const answer = participant.id === room.me?.id ? consent.answer : participant.consent;
+  return answer === "given" ? "" : t(answer ? "consent.not-recorded" : "consent.not-recorded-yet");
+}
+
+/** Beside the words that say who records: a change of mind, at any time. */
+function showMyConsent() {
+  const button = find("[data-testid=consent-change]");
+  button.hidden = !consent.answer;
+  button.textContent = t(consent.answer === "given" ? "consent.stop-me" : "consent.record-me");
+  showPeople();
+}
+
+find("[data-testid=consent-change]").addEventListener("click", () => {
+  const text = `${find("#recording-text").textContent}. ${find("[data-testid=consent-change]").textContent}`;
+  void consent.decide(consent.answer !== "given", text);
+});
 
 // -- the controls ------------------------------------------------------------------------------------------------------------
 
@@ -225,7 +274,10 @@ function stopScreen() {
 /** @param {"start" | "stop" | "pause" | "resume" | "mark"} action */
 async function act(action) {
   try {
-    await room.record(action);
+    const asked = room.record(action);
+    // Who starts a recording need not be asked whether it may record them.
+    if (action === "start") consent.starting = asked.then((found) => found.recording.id, () => null);
+    await asked;
   } catch (error) {
     announce(wordsOf(error));
   }
@@ -262,6 +314,7 @@ async function ended(reason) {
   find("#ended").hidden = false;
   find("#connection").hidden = true;
   find("#blocked").hidden = true;
+  question.close();
   find("#ended-title").textContent = t(`ended.${reason}.title`);
   find("#ended-title").focus();
   find("#ended-text").textContent = t(`ended.${reason}.text`);
@@ -323,6 +376,7 @@ const KEYS = {
   p: () => panel.toggle("people"),
   n: () => panel.toggle("connection"),
   k: () => recording.isRunning && hostKey && act("mark"),
+  r: () => question.focus(),
   "?": () => help.showModal(),
 };
 document.addEventListener("keydown", (event) => {
@@ -349,9 +403,21 @@ async function lookForPath() {
   }
 }
 
+/** Whoever comes into a recorded call is asked before. */
+async function lookForRecording() {
+  try {
+    const found = await call("GET", `/rooms/${roomId}`);
+    if (!room.token) choice.show(found.recording, found.consent, sessionStorage);
+  } catch (error) {
+    if (error instanceof Refused) return;
+  }
+  if (!room.token) setTimeout(() => void lookForRecording(), LOOK_MS);
+}
+
 /** A reload in mid-call comes back to the same seat. */
 async function start() {
   void lookForPath();
+  void lookForRecording();
   const again = sessionStorage.getItem(REJOIN);
   await prejoin.show();
   if (!again) return;
@@ -370,6 +436,9 @@ Object.defineProperty(globalThis, "letterbox", {
     },
     get mailbox() {
       return { after: room.mailbox?.after, state: room.mailbox?.state, waitS: room.mailbox?.waitS };
+    },
+    get consent() {
+      return consent.answer;
     },
     peers: () =>
       [...room.peers].map(([participant, peer]) => ({

@@ -75,8 +75,9 @@ export class Panel {
    * @param {Participant[]} participants  in order of joining
    * @param {string | undefined} me
    * @param {Map<string, MediaState>} mediaStates  as far as they have said
+   * @param {Map<string, string>} marks  who is not recorded, in words
    */
-  showPeople(participants, me, mediaStates) {
+  showPeople(participants, me, mediaStates, marks) {
     const count = participants.filter(({ kind }) => kind === "person").length;
     find("#people-count").textContent = String(count);
     find("#show-people").setAttribute("aria-label", t("panel.people-count", { count }));
@@ -87,6 +88,7 @@ export class Panel {
         const name = participant.kind === "recorder" ? t("roster.recorder") : participant.name;
         find(".name", item).textContent = participant.id === me ? t("tile.you", { name }) : name;
         find(".role", item).textContent = participant.kind === "recorder" ? t("roster.records") : participant.role === "host" ? t("roster.host") : "";
+        find(".mark", item).textContent = marks.get(participant.id) ?? "";
         const state = mediaStates.get(participant.id);
         find(".muted", item).hidden = state?.microphone !== false;
         find(".camera-off", item).hidden = state?.camera !== false;

@@ -10,7 +10,7 @@ const NAME = "letterbox.name";
 const ASK_MS = 3000;
 const DEVICES = "letterbox.devices";
 
-/** @typedef {{name: string, stream: MediaStream, microphone: boolean, camera: boolean}} Ready */
+/** @typedef {{name: string, stream: MediaStream, microphone: boolean, camera: boolean, answer: string}} Ready */
 
 export class Prejoin {
   /** @param {(ready: Ready) => Promise<void>} onJoin */
@@ -28,7 +28,7 @@ export class Prejoin {
     this.name.value = localStorage.getItem(NAME) || "";
     this.form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
-      void this.join();
+      void this.join(event.submitter instanceof HTMLButtonElement ? event.submitter.value : "");
     });
     find("#preview-mute").addEventListener("click", () => this.toggle("microphone"));
     find("#preview-camera").addEventListener("click", () => this.toggle("camera"));
@@ -154,7 +154,8 @@ export class Prejoin {
     await this.open();
   }
 
-  async join() {
+  /** @param {string} [answer]  the value of the button that was pressed */
+  async join(answer = "") {
     const name = this.name.value.trim();
     if (!name) {
       this.name.focus();
@@ -162,13 +163,13 @@ export class Prejoin {
       return;
     }
     localStorage.setItem(NAME, name);
-    const button = find("[data-testid=join]");
-    button.disabled = true;
+    const buttons = [find("[data-testid=join]"), find("[data-testid=join-unrecorded]")];
+    for (const button of buttons) button.disabled = true;
     try {
       if (!(await this.devicesSettled())) return;
-      await this.onJoin({ name, stream: this.stream, microphone: this.wanted.microphone, camera: this.wanted.camera });
+      await this.onJoin({ name, stream: this.stream, microphone: this.wanted.microphone, camera: this.wanted.camera, answer });
     } finally {
-      button.disabled = false;
+      for (const button of buttons) button.disabled = false;
     }
   }
 }

@@ -12,7 +12,8 @@ import { askTogether } from "./tabs.js";
  * @typedef {import("./peer.js").Source} Source
  * @typedef {import("./peer.js").PeerState} PeerState
  * @typedef {import("./mailbox.js").MailboxState} MailboxState
- * @typedef {{id: string, name: string, kind: "person" | "recorder", role: string, joined_at_ms: number}} Participant
+ * @typedef {import("./consent.js").Answer} Answer
+ * @typedef {{id: string, name: string, kind: "person" | "recorder", role: string, joined_at_ms: number, consent?: Answer | null}} Participant
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
  * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null}} Recording
  * @typedef {object} RoomEvents
@@ -23,6 +24,7 @@ import { askTogether } from "./tabs.js";
  * @property {(participant: Participant, state: PeerState) => void} peerState
  * @property {(participant: Participant, state: MediaState) => void} mediaState
  * @property {(recording: Recording | null, mark?: {label: string, by: string}) => void} recording
+ * @property {(participant: Participant, answer: Answer) => void} consent
  * @property {(participant: Participant, text: string, atMs: number) => void} chat
  * @property {(state: MailboxState) => void} connection
  * @property {(reason: string) => void} ended
@@ -56,6 +58,12 @@ export class Room {
     this.token = "";
     /** @type {Participant | null} */
     this.me = null;
+    /** Whether anything of ours goes to a recorder. Without, there is not even a connection. */
+    this.agreed = false;
+    /** @type {"ask" | "notice"} */
+    this.consentMode = "ask";
+    /** @type {string | undefined} the recording that the answers we know are about */
+    this.recordingId = undefined;
   }
 
   /**
@@ -70,6 +78,8 @@ export class Room {
     this.me = entered.participant;
     this.token = entered.token;
     this.useIce(entered);
+    this.consentMode = entered.consent;
+    this.recordingId = entered.recording?.id;
     this.mailbox = new Mailbox({
       token: entered.token,
       waitS: entered.wait_s,
@@ -110,8 +120,8 @@ export class Room {
     if (this.participants.has(participant.id)) return;
     this.participants.set(participant.id, participant);
     this.on.joined(participant);
-    // The newcomer offers; towards a recorder everybody does.
-    if (wasHere || participant.kind === "recorder") void this.offerTo(participant);
+    // The newcomer offers; towards a recorder everybody does who has agreed.
+    if (participant.kind === "recorder" ? this.agreed : wasHere) void this.offerTo(participant);
   }
 
   /**
@@ -127,6 +137,17 @@ export class Room {
     this.channels.delete(id);
     this.on.left(participant, reason);
     this.adjustQuality();
+  }
+
+  /** @param {boolean} agreed  to be sent to recorders, from now on */
+  agree(agreed) {
+    this.agreed = agreed;
+    for (const participant of this.participants.values()) {
+      if (participant.kind !== "recorder") continue;
+      if (agreed && !this.peers.has(participant.id)) void this.offerTo(participant);
+      if (!agreed) this.peers.get(participant.id)?.close();
+      if (!agreed) this.peers.delete(participant.id);
+    }
   }
 
   /** @param {Participant} participant */
@@ -171,7 +192,7 @@ export class Room {
       return;
     }
     const sender = this.participants.get(from);
-    if (!sender) return;
+    if (!sender || (sender.kind === "recorder" && !this.agreed)) return;
     if (kind === "offer" || kind === "answer") void this.described(sender, kind, body);
     else if (kind === "candidate") void this.peers.get(from)?.take(kind, body);
     else if (kind === "state") this.on.mediaState(sender, body);
@@ -190,7 +211,15 @@ export class Room {
       if (body.participant === this.me?.id) this.end(body.reason);
       else this.remove(body.participant, body.reason);
     } else if (kind === "recording") {
+      // Each recording asks anew.
+      if (body.recording.id !== this.recordingId) for (const participant of this.participants.values()) participant.consent = null;
+      this.recordingId = body.recording.id;
       this.on.recording(body.recording, body.mark);
+    } else if (kind === "consent" && body.recording === this.recordingId) {
+      const participant = body.participant === this.me?.id ? this.me : this.participants.get(body.participant);
+      if (!participant) return;
+      participant.consent = body.answer;
+      this.on.consent(participant, body.answer);
     }
   }
 

@@ -141,6 +141,18 @@ export class Tiles {
   }
 
   /**
+   * @param {string} id
+   * @param {string} mark  why this person is not in the recording; "": is, or there is none
+   */
+  setMark(id, mark) {
+    const tile = this.tiles.get(id);
+    if (!tile) return;
+    const note = find(".mark", tile);
+    note.hidden = mark === "";
+    find("span", note).textContent = mark;
+  }
+
+  /**
    * A picture, or the initials: a track alone is no picture while its sender says that the camera is off.
    *
    * @param {string} key

@@ -99,6 +99,19 @@ class Visitor:
         self.page.wait_for_selector("#call:not([hidden])")
         return self
 
+    def agrees(self) -> "Visitor":
+        """To be recorded, if the page asks; waits until the server has it."""
+        self.page.wait_for_function(
+            "() => letterbox.consent === 'given' || !document.querySelector('[data-testid=consent]').hidden"
+        )
+        if self.page.is_visible("[data-testid=consent-yes]"):
+            self.page.click("[data-testid=consent-yes]")
+        return self.has_answered("given")
+
+    def has_answered(self, answer: str) -> "Visitor":
+        self.page.wait_for_function("answer => letterbox.consent === answer", arg=answer)
+        return self
+
     @property
     def id(self) -> str:
         return str(self.page.evaluate("() => letterbox.participant.id"))

@@ -46,7 +46,7 @@ def loudness(data: bytes) -> np.ndarray:
 def begin(host, *others) -> None:
     host.page.click("[data-testid=record-start]")
     for one in (host, *others):
-        one.page.wait_for_selector("[data-testid=recording-banner][data-state=recording]")
+        one.agrees().page.wait_for_selector("[data-testid=recording-banner][data-state=recording]")
 
 
 def reaches(one, count: int) -> None:
@@ -65,7 +65,7 @@ def test_a_recorded_call_with_a_late_joiner_is_downloaded_whole(visitor):
     begin(ana, ben)
     began = time.monotonic()
     reaches(ana, 60)
-    cleo.joins(room, "Cleo")
+    cleo.joins(room, "Cleo").agrees()
     cleo.page.wait_for_selector("[data-testid=recording-banner][data-state=recording]")
     cleo_began = time.monotonic()
     reaches(cleo, 60)
