@@ -240,6 +240,8 @@ export class Choice {
     this.join.value = isOpen ? "given" : "";
     this.join.textContent = isOpen ? t("prejoin.join-recorded") : this.plain;
     find("[data-testid=join-unrecorded]").hidden = !isOpen;
+    // Two answers, neither of them more of a button than the other.
+    this.join.classList.toggle("primary", !isOpen);
   }
 
   /**

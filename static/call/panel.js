@@ -88,7 +88,9 @@ export class Panel {
         const name = participant.kind === "recorder" ? t("roster.recorder") : participant.name;
         find(".name", item).textContent = participant.id === me ? t("tile.you", { name }) : name;
         find(".role", item).textContent = participant.kind === "recorder" ? t("roster.records") : participant.role === "host" ? t("roster.host") : "";
-        find(".mark", item).textContent = marks.get(participant.id) ?? "";
+        const mark = marks.get(participant.id) ?? "";
+        find(".mark", item).textContent = mark;
+        find(".mark", item).hidden = mark === "";
         const state = mediaStates.get(participant.id);
         find(".muted", item).hidden = state?.microphone !== false;
         find(".camera-off", item).hidden = state?.camera !== false;
