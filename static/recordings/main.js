@@ -8,7 +8,8 @@ import { duration, size, t } from "../call/text.js";
 /**
  * @typedef {{id: string, kind: string, name: string, bytes: number, sha256: string, url: string, meta: any}} Artifact
  * @typedef {{id: string, state: string, by: string, reason: string | null, title: string, requested_at_ms: number, started_at_ms: number | null,
- *   duration_ms: number | null, live?: {tracks: {bytes_per_s: number}[]} | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[]}} Recording
+ *   duration_ms: number | null, live?: {tracks: {bytes_per_s: number}[]} | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[],
+ *   consent: {participant: string, answer: string}[]}} Recording
  */
 
 const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
@@ -153,17 +154,28 @@ function drawDownloads(item, recording) {
   find(".tracks", item).hidden = tracks.length === 0;
   find(".track-count", item).textContent = t("recordings.tracks", { count: tracks.length });
   const people = [...new Set(tracks.map(({ meta }) => meta.person))].sort((one, other) => one.localeCompare(other));
-  find(".track-list", item).replaceChildren(...people.map((person) => tracksOf(person, tracks)));
+  find(".track-list", item).replaceChildren(...people.map((person) => tracksOf(person, tracks, withdrawn(recording))));
+}
+
+/**
+ * @param {Recording} recording
+ * @returns {Set<string>} the participants who do not want what was recorded of them any more, by their last answer
+ */
+function withdrawn({ consent }) {
+  const last = new Map(consent.map(({ participant, answer }) => [participant, answer]));
+  return new Set([...last].filter(([, answer]) => answer !== "given").map(([participant]) => participant));
 }
 
 /**
  * @param {string} person
  * @param {Artifact[]} tracks  of everybody
+ * @param {Set<string>} without  who has withdrawn
  */
-function tracksOf(person, tracks) {
+function tracksOf(person, tracks, without) {
   const group = make("tracks-of-one");
   find(".person", group).textContent = person;
   const theirs = tracks.filter(({ meta }) => meta.person === person).sort((one, other) => one.name.localeCompare(other.name));
+  find(".withdrawn", group).hidden = !theirs.some(({ meta }) => without.has(meta.participant));
   find(".sources", group).replaceChildren(...theirs.map(trackRow));
   return group;
 }

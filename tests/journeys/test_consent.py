@@ -6,7 +6,7 @@ import json
 import av
 import pytest
 
-from tests.journeys.house import LIMIT_S, Visitor
+from tests.journeys.house import LIMIT_S, Visitor, WholeHouse
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
@@ -32,6 +32,8 @@ def finished(host: Visitor, room: str) -> tuple[dict, dict[str, bytes]]:
     page = host.context.new_page()
     page.goto(f"{host.house.url}{room}/recordings")
     page.wait_for_selector("[data-testid=recording-item][data-state=ready]", timeout=120_000)
+    page.click("details.tracks summary")
+    assert page.locator("[data-testid=withdrawn]:visible").count() == 1
     found = page.evaluate(
         """async room => {
             const key = JSON.parse(localStorage.getItem('letterbox.rooms')).find(one => room.endsWith(one.room));
@@ -162,3 +164,27 @@ def test_who_comes_into_a_recorded_call_is_asked_before_and_a_reload_does_not_as
     ben.page.wait_for_selector("[data-testid=recording-banner]", state="hidden")
     assert not ben.page.is_visible("[data-testid=not-recorded]")
     assert ben.complaints == cleo.complaints == []
+
+
+@pytest.mark.timeout(120)
+def test_where_a_notice_is_enough_it_is_said_clearly_and_one_may_still_decline(browser, tmp_path):
+    house = WholeHouse(tmp_path, LETTERBOX_CONSENT="notice")
+    ana, ben = Visitor(browser, house), Visitor(browser, house)
+    try:
+        room = ana.makes_room("Notice")
+        ana.joins(room, "Ana")
+        ben.joins(room, "Ben")
+
+        ana.page.click("[data-testid=record-start]")
+
+        ben.has_answered("given")
+        assert "Ana records this call, and you with it" in ben.page.inner_text("#consent-text")
+        reaches(ben, 20)
+        ben.page.click("[data-testid=consent-no]")
+        ben.has_answered("withdrawn")
+        assert recorders(ben) == 0
+        ana.page.wait_for_selector(f"[data-participant={ben.id}] .mark >> text='Not recorded'")
+    finally:
+        for one in (ana, ben):
+            one.leaves()
+        house.stop()
