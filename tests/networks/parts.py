@@ -167,7 +167,7 @@ class LabHouse(WholeHouse):
         self.name, address, port = ("call.test", WEB, 8000) if with_turn else ("plain.test", PLAIN, 8001)
         environ = {
             "PORT": str(port), "LETTERBOX_STUN_URLS": f"stun:{TURN}:3478", "LETTERBOX_PUBLIC_URL": f"https://{self.name}",
-            "LETTERBOX_TRUSTED_PROXIES": "0", "LETTERBOX_ROOMS_PER_ADDRESS": "1000/hour",
+            "LETTERBOX_ROOMS_PER_ADDRESS": "1000/hour", "LETTERBOX_CONSENT": "notice",
         }  # fmt: skip
         if with_turn:
             environ |= {"LETTERBOX_TURN_URLS": ",".join(TURN_URLS), "LETTERBOX_TURN_SECRET": SECRET}
