@@ -14,13 +14,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiortc import rtcpeerconnection
 from aiortc.codecs import get_capabilities, is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
 from aiortc.rtcrtpparameters import RTCRtpCapabilities, RTCRtpCodecParameters, RTCRtpReceiveParameters
-from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
@@ -32,11 +31,12 @@ from aiortc.rtp import (
     RtcpSrPacket,
     RtpPacket,
     pack_remb_fci,
-    unwrap_rtx,
 )
 from aiortc.stats import RTCStatsReport
 
+from recorder import shortcut
 from recorder.rtp.frames import ASSEMBLERS, Frame
+from recorder.rtp.header import Media, repeated
 from recorder.rtp.intake import Intake
 from recorder.timeline import Report
 
@@ -59,13 +59,29 @@ class UnknownAiortc(Exception):
 
 @dataclass(eq=False)
 class Stream:
-    """One SSRC of one codec, as long as its time runs on: its intake, its statistics, its clock."""
+    """One SSRC of one codec, as long as its time runs on: its intake, its clock."""
 
     ssrc: int
     intake: Intake
-    statistics: StreamStatistics
     clock: list[Report] = field(default_factory=list)
     last_report: tuple[int, float] = (0, 0.0)
+
+
+class Codec(NamedTuple):
+    """One payload type. name: lower case; repeats: for retransmissions, the payload type of what they repeat."""
+
+    name: str
+    clock_hz: int
+    repeats: int | None = None
+
+
+def codec_of(parameters: RTCRtpCodecParameters) -> Codec | None:
+    """None for what is not recorded."""
+    name = parameters.name.lower()
+    if is_rtx(parameters):
+        apt = parameters.parameters.get("apt")
+        return Codec(name, parameters.clockRate, apt) if isinstance(apt, int) else None
+    return Codec(name, parameters.clockRate) if name in ASSEMBLERS else None
 
 
 FrameSink = Callable[[Stream, Frame], None]
@@ -84,13 +100,14 @@ class PassthroughReceiver:
         self._enabled = True
         self._track: Any = None
         self._kind, self._transport = kind, transport
-        self._codecs: dict[int, RTCRtpCodecParameters] = {}
+        self._codecs: dict[int, Codec] = {}
         self._rtx: dict[int, int] = {}
         self._rtcp_ssrc: int | None = None
         self._task: asyncio.Task[None] | None = None
         self._remb_bps = REMB_START_BPS
         self._reported_s = 0.0
         self._said: set[str] = set()
+        self._sending: set[asyncio.Future[None]] = set()
         self._begun = 0
         self.streams: dict[int, Stream] = {}
         self.sink: FrameSink | None = None
@@ -121,8 +138,9 @@ class PassthroughReceiver:
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin, and again after each negotiation: what is new is added."""
         for codec in parameters.codecs:
-            if codec.payloadType is not None:
-                self._codecs[codec.payloadType] = codec
+            found = codec_of(codec)
+            if codec.payloadType is not None and found is not None:
+                self._codecs[codec.payloadType] = found
         for encoding in parameters.encodings:
             if encoding.rtx:
                 self._rtx[encoding.rtx.ssrc] = encoding.ssrc
@@ -130,11 +148,13 @@ class PassthroughReceiver:
         for ssrc in self._rtx:
             # With two videos on one transport the payload type alone does not say whose retransmission this is.
             self._transport._rtp_router.ssrc_table[ssrc] = self
+        shortcut.open_for(self._transport)
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
         self._transport._unregister_rtp_receiver(self)
+        shortcut.forget_routes(self._transport)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -152,48 +172,54 @@ class PassthroughReceiver:
             self._say_once("RTCP")
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002 - another clock's
-        try:
-            now_ms = time.time_ns() // 1_000_000
-            stream = self._take(packet, now_ms)
-            if stream is not None:
-                missing = stream.intake.buffer.to_ask_for(now_ms)
-                if missing:
-                    await self._send_nack(stream.ssrc, missing)
-                if stream.intake.wants_key(now_ms):
-                    await self._send_pli(stream.ssrc)
-        except Exception:
-            self._say_once("RTP")
+        """The long way, through aiortc's own queue and parser."""
+        media = Media(
+            packet.payload_type, packet.sequence_number, packet.timestamp, packet.ssrc, bool(packet.marker), packet.payload
+        )
+        self.take(media, time.time_ns() // 1_000_000)
 
     # -- packets ----------------------------------------------------------------------------------------------------------
 
-    def _take(self, packet: RtpPacket, now_ms: int) -> Stream | None:
+    def take(self, packet: Media, now_ms: int) -> None:
+        """One packet, as it came. Never raises: it runs inside the transport."""
+        try:
+            stream = self._take(packet, now_ms)
+            if stream is not None:
+                self._ask(stream, now_ms)
+        except Exception:
+            self._say_once("RTP")
+
+    def _ask(self, stream: Stream, now_ms: int) -> None:
+        """For what is missing, when it is time to."""
+        intake = stream.intake
+        if intake.buffer.missing:
+            missing = intake.buffer.to_ask_for(now_ms)
+            if missing:
+                self._send_soon(self._nack(stream.ssrc, missing))
+        if intake.wants_key(now_ms):
+            self._send_soon(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc or 0, media_ssrc=stream.ssrc))
+
+    def _take(self, packet: Media, now_ms: int) -> Stream | None:
         codec = self._codecs.get(packet.payload_type)
         if codec is None or not self._enabled:
             return None
-        repeated = is_rtx(codec)
-        if repeated:
-            apt = codec.parameters.get("apt")
-            original = self._rtx.get(packet.ssrc)
-            if original is None or len(packet.payload) < 2 or not isinstance(apt, int) or apt not in self._codecs:
+        again = codec.repeats is not None
+        if codec.repeats is not None:
+            original, what = self._rtx.get(packet.ssrc), self._codecs.get(codec.repeats)
+            if original is None or what is None or len(packet.payload) < 2:
                 return None
-            packet = unwrap_rtx(packet, payload_type=apt, ssrc=original)
-            codec = self._codecs[apt]
-        name = codec.name.lower()
-        if name not in ASSEMBLERS:
-            return None
+            packet, codec = repeated(packet, codec.repeats, original), what
         stream = self.streams.get(packet.ssrc)
-        if stream is None or stream.intake.codec != name or stream.intake.leaps(packet.timestamp, now_ms):
-            stream = self._begin(packet.ssrc, name, codec.clockRate)
+        if stream is None or stream.intake.codec != codec.name or stream.intake.leaps(packet.timestamp, now_ms):
+            stream = self._begin(packet.ssrc, codec)
             if stream is None:
                 return None
-        if not repeated:
-            # A stream of its own (RFC 4588 section 4): counted here it would hide from the sender what the path loses.
-            stream.statistics.add(packet)
-        payload = packet.payload
-        self._hand_on(stream, stream.intake.add(packet.sequence_number, packet.timestamp, bool(packet.marker), payload, now_ms))
+        frames = stream.intake.add(packet.seq, packet.timestamp, packet.marker, packet.payload, now_ms, again)
+        if frames:
+            self._hand_on(stream, frames)
         return stream
 
-    def _begin(self, ssrc: int, codec: str, clock_hz: int) -> Stream | None:
+    def _begin(self, ssrc: int, codec: Codec) -> Stream | None:
         """A new stream; the one of the same SSRC before it ends. None when there have been too many."""
         if self._begun >= MOST_STREAMS:
             self._say_once("another stream: there were too many")
@@ -201,7 +227,7 @@ class PassthroughReceiver:
         self._begun += 1
         if ssrc in self.streams:
             self._hand_on(self.streams[ssrc], self.streams[ssrc].intake.drain())
-        self.streams[ssrc] = Stream(ssrc, Intake(codec, clock_hz), StreamStatistics(clock_hz))
+        self.streams[ssrc] = Stream(ssrc, Intake(codec.name, codec.clock_hz))
         return self.streams[ssrc]
 
     def _hand_on(self, stream: Stream, frames: list[Frame]) -> None:
@@ -239,11 +265,7 @@ class PassthroughReceiver:
         now_ms = int(now_s * 1000)
         for stream in list(self.streams.values()):
             self._hand_on(stream, stream.intake.take(now_ms))
-            missing = stream.intake.buffer.to_ask_for(now_ms)
-            if missing:
-                await self._send_nack(stream.ssrc, missing)
-            if stream.intake.wants_key(now_ms):
-                await self._send_pli(stream.ssrc)
+            self._ask(stream, now_ms)
         if now_s - self._reported_s >= REPORT_S and self.streams:
             self._reported_s = now_s
             await self._send_reports(now_s)
@@ -251,19 +273,21 @@ class PassthroughReceiver:
     async def _send_reports(self, now_s: float) -> None:
         reports, worst = [], 0
         for stream in self.streams.values():
-            if stream.statistics.max_seq is None:
+            statistics = stream.intake.statistics
+            if not statistics.received:
                 continue
             last, at_s = stream.last_report
             delay = int(min(now_s - at_s, 65_535) * 65_536) if last else 0
-            fraction = stream.statistics.fraction_lost
+            fraction = statistics.fraction_lost()
             worst = max(worst, fraction)
             reports.append(
                 RtcpReceiverInfo(
                     ssrc=stream.ssrc,
                     fraction_lost=fraction,
-                    packets_lost=stream.statistics.packets_lost,
-                    highest_sequence=(stream.statistics.max_seq or 0) + stream.statistics.cycles,
-                    jitter=stream.statistics.jitter,
+                    packets_lost=statistics.lost,
+                    # The scale begins one range up.
+                    highest_sequence=statistics.highest - (1 << 16) & 0xFFFFFFFF,
+                    jitter=statistics.jitter,
                     lsr=last,
                     dlsr=delay,
                 )
@@ -276,14 +300,17 @@ class PassthroughReceiver:
             fci = pack_remb_fci(self._remb_bps, list(self.streams))
             await self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._rtcp_ssrc or 0, media_ssrc=0, fci=fci))
 
-    async def _send_nack(self, ssrc: int, missing: list[int]) -> None:
+    def _nack(self, ssrc: int, missing: list[int]) -> RtcpRtpfbPacket:
         packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._rtcp_ssrc or 0, media_ssrc=ssrc)
         # aiortc's packing counts upwards only, and would refuse a list that goes over 65535.
         packet.lost = sorted(missing)
-        await self._send(packet)
+        return packet
 
-    async def _send_pli(self, ssrc: int) -> None:
-        await self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc or 0, media_ssrc=ssrc))
+    def _send_soon(self, packet: Any) -> None:
+        """In the order in which they are given; the transport is never waited for."""
+        task = asyncio.ensure_future(self._send(packet))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     async def _send(self, packet: Any) -> None:
         if self._rtcp_ssrc is None:
@@ -292,6 +319,8 @@ class PassthroughReceiver:
             await self._transport._send_rtp(bytes(packet))
         except ConnectionError:
             pass
+        except Exception:
+            self._say_once("an answer")
 
     def _say_once(self, where: str) -> None:
         if where not in self._said:
@@ -308,7 +337,6 @@ def probe() -> None:
         "RTCDtlsTransport._rtp_router": "_rtp_router" in inspect.getsource(RTCDtlsTransport.__init__),
         "RtpRouter.ssrc_table": hasattr(RtpRouter(), "ssrc_table"),
         "rtcpeerconnection.RTCRtpReceiver": hasattr(rtcpeerconnection, "RTCRtpReceiver"),
-        "StreamStatistics.fraction_lost": hasattr(StreamStatistics, "fraction_lost"),
     }
     missing = [name for name, there in wanted.items() if not there]
     if missing:
@@ -318,4 +346,5 @@ def probe() -> None:
 def install() -> None:
     """From now on peer connections of this process receive without decoding. Raises UnknownAiortc."""
     probe()
+    shortcut.install()
     rtcpeerconnection.RTCRtpReceiver = PassthroughReceiver  # type: ignore[misc,assignment,attr-defined]

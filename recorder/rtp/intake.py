@@ -3,6 +3,7 @@
 from recorder.rtp.frames import ASSEMBLERS, Assembler, Frame
 from recorder.rtp.packets import Packet, PacketBuffer
 from recorder.rtp.sequence import Unwrapper
+from recorder.rtp.statistics import Statistics
 
 # How often a key frame is asked for while none comes, and so that the file can be sought in; milliseconds.
 KEY_AGAIN_MS = 500
@@ -19,6 +20,7 @@ class Intake:
         self.buffer = PacketBuffer()
         self._assembler: Assembler = ASSEMBLERS[codec]()
         self._seq, self._time = Unwrapper(16), Unwrapper(32)
+        self.statistics = Statistics(clock_hz)
         self._asked_ms = self._key_ms = 0
         self._before: tuple[int, int] | None = None
         self.last_frame_ms = 0
@@ -26,18 +28,26 @@ class Intake:
 
     def leaps(self, timestamp: int, now_ms: int) -> bool:
         """Whether this packet's time has nothing to do with that of those before it."""
-        if self._before is None:
+        if self._before is None or timestamp == self._before[0]:
             return False
         ticks = (timestamp - self._before[0] + (1 << 31)) % (1 << 32) - (1 << 31)
         media_ms = ticks * 1000 / self.clock_hz
         return abs(media_ms) > LEAP_MS and abs(media_ms - (now_ms - self._before[1])) > LEAP_MS
 
-    def add(self, seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ms: int) -> list[Frame]:
-        """A packet as it came (RFC 3550 section 5.1). Returns the frames that are whole now."""
+    def add(
+        self, seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ms: int, again: bool = False
+    ) -> list[Frame]:
+        """A packet as it came (RFC 3550 section 5.1). Returns the frames that are whole now.
+
+        again: it was sent a second time, in a stream of its own (RFC 4588 section 4); counted as one of this stream it would
+        hide from the sender what the path loses.
+        """
         self.bytes += len(payload)
         self._before = timestamp, arrival_ms
-        self.buffer.add(Packet(self._seq.unwrap(seq), self._time.unwrap(timestamp), marker, payload, arrival_ms))
-        return self.take(arrival_ms)
+        packet = Packet(self._seq.unwrap(seq), self._time.unwrap(timestamp), marker, payload, arrival_ms)
+        if not again:
+            self.statistics.add(packet.seq, packet.timestamp, arrival_ms)
+        return self._frames(self.buffer.pass_on(packet))
 
     def take(self, now_ms: int) -> list[Frame]:
         """Frames that are whole now, because a packet came or because one was waited for long enough."""

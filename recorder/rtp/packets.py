@@ -91,6 +91,18 @@ class PacketBuffer:
         self._highest += 1
         return packet._replace(seq=packet.seq + shift)
 
+    def pass_on(self, packet: Packet) -> list[tuple[Packet, int]]:
+        """Take one in and hand on what it completes: the same as `add` and `take`, short where nothing is missing."""
+        if packet.seq + self._shift != self._next or self._waiting:
+            self.add(packet)
+            return self.take(packet.arrival_ms)
+        # With nothing waiting all before this one was handed on, or given up.
+        self.received += 1
+        self._highest = self._next
+        self._next += 1
+        lost, self._lost_before_next = self._lost_before_next, 0
+        return [(packet, lost)]
+
     def take(self, now_ms: int) -> list[tuple[Packet, int]]:
         """(packet, packets lost just before it), in order, up to a hole that may still be filled."""
         taken: list[tuple[Packet, int]] = []

@@ -1,0 +1,1 @@
+"""What recording costs, beside aiortc's own MediaRecorder on the same stream in the same run, and how exact it is."""

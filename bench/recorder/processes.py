@@ -1,0 +1,45 @@
+"""The receiving process, seen from the bench."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Receiver:
+    """core: the processor it may use, or any. Context manager: killed at the end, whatever happened."""
+
+    def __init__(self, kind: str, folder: Path, core: int | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kind, self.folder = kind, folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench.recorder.receiver", kind, str(folder)],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True,
+        )  # fmt: skip
+        if core is not None:
+            os.sched_setaffinity(self.process.pid, {core})
+
+    def ask(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Raises RuntimeError when the process has ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.kind} has ended: {(self.folder / 'log').read_text()[-2000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()

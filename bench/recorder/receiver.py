@@ -1,0 +1,149 @@
+"""One receiving process, measured from outside: the product's peer and tracks, or aiortc's MediaRecorder.
+
+`python -m bench.recorder.receiver ours|mediarecorder FOLDER`; a line of JSON in, a line of JSON out:
+{"offer": {…}, "id": "p1"} → {"answer": {…}};  {"mark": 1} → figures so far;  {"stop": 1} → files are whole, then the end.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaRecorder
+
+from recorder import passthrough
+from recorder.peer import Peer
+from recorder.segment import LivePerson, LiveSegment, save_live
+from recorder.tracks import Tracks
+
+SAVE_S = 2.0
+
+
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+def figures() -> dict[str, float]:
+    """CPU seconds of this process so far, the clock, and memory."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_s": used.ru_utime + used.ru_stime, "system_s": used.ru_stime, "at_s": time.monotonic(), "mb": resident_mb()}
+
+
+class Ours:
+    """As recorder/room.py does, without the room's HTTP."""
+
+    def __init__(self, folder: Path) -> None:
+        passthrough.install()
+        now_us = time.time_ns() // 1000
+        self.folder, self.peers = folder, dict[str, Peer]()
+        self.live = LiveSegment(recording="b", segment="s", room="r", title="bench", started_us=now_us, seen_us=now_us)
+        self.tracks = Tracks(self.live, folder, self._save)
+        self._saving = asyncio.ensure_future(self._save_again())
+
+    def _save(self) -> None:
+        save_live(self.live, self.folder)
+
+    async def _save_again(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_S)
+            self.tracks.note_clocks()
+            self.tracks.health(SAVE_S)
+            self._save()
+
+    async def take(self, person: str, offer: dict[str, Any]) -> dict[str, Any]:
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+        async def send(_kind: str, body: dict[str, Any]) -> None:
+            answered.set_result(body)
+
+        if person not in self.peers:
+            self.live.people.append(LivePerson(id=person, name=person, joined_us=time.time_ns() // 1000))
+        sink, ended = partial(self.tracks.take, person), partial(self.tracks.end, person)
+        peer = self.peers.setdefault(person, Peer(person, [], send, sink, ended))
+        peer._send = send
+        peer.take("offer", offer)
+        return await answered
+
+    def counts(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"frames": {}, "bytes": self.tracks.bytes, "lost": 0}
+        for one in self.tracks.health(1.0):
+            found["frames"][f"{one['participant']}-{one['source']}"] = one["frames"]
+            found["lost"] += one["lost"]
+        return found
+
+    async def stop(self) -> None:
+        self._saving.cancel()
+        await asyncio.gather(*(peer.close() for peer in self.peers.values()))
+        self.tracks.close()
+        self._save()
+
+
+class Theirs:
+    """aiortc as its documentation says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.connections, self.recorders = folder, list[RTCPeerConnection](), list[MediaRecorder]()
+
+    async def take(self, person: str, offer: dict[str, Any]) -> dict[str, Any]:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        recorder = MediaRecorder(str(self.folder / f"{person}.webm"), format="webm")
+        connection.on("track", recorder.addTrack)
+        self.connections.append(connection)
+        self.recorders.append(recorder)
+        await connection.setRemoteDescription(RTCSessionDescription(offer["sdp"], "offer"))
+        await connection.setLocalDescription(await connection.createAnswer())
+
+        @connection.on("connectionstatechange")
+        async def changed() -> None:
+            if connection.connectionState == "connected":
+                await recorder.start()
+
+        return {"type": "answer", "sdp": connection.localDescription.sdp}
+
+    def counts(self) -> dict[str, Any]:
+        return {"frames": {}, "bytes": sum(path.stat().st_size for path in self.folder.glob("*.webm")), "lost": 0}
+
+    async def stop(self) -> None:
+        for connection in self.connections:
+            await connection.close()
+        for recorder in self.recorders:
+            await recorder.stop()
+
+
+async def serve(kind: str, folder: Path) -> None:
+    receiver: Ours | Theirs = Ours(folder) if kind == "ours" else Theirs(folder)
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        told = json.loads(await lines.get())
+        if "offer" in told:
+            said: dict[str, Any] = {"answer": await receiver.take(told["id"], told["offer"])}
+        elif "mark" in told:
+            said = figures() | receiver.counts()
+        else:
+            said = figures() | receiver.counts()
+            await receiver.stop()
+        print(json.dumps(said), flush=True)
+        if "stop" in told:
+            return
+
+
+if __name__ == "__main__":
+    gc.freeze()
+    asyncio.run(serve(sys.argv[1], Path(sys.argv[2])))
+    sys.stdout.flush()
+    os._exit(0)  # aiortc leaves threads of its own behind
