@@ -165,11 +165,7 @@ class PassthroughReceiver:
         """The transport has ended; what is in the buffers is taken by `drain`."""
 
     async def _handle_rtcp_packet(self, packet: Any) -> None:
-        try:
-            if isinstance(packet, RtcpSrPacket) and packet.ssrc in self.streams:
-                self._note_report(self.streams[packet.ssrc], packet, time.time())
-        except Exception:
-            self._say_once("RTCP")
+        self.take_report(packet, time.time_ns() // 1000)
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002 - another clock's
         """The long way, through aiortc's own queue and parser."""
@@ -177,6 +173,14 @@ class PassthroughReceiver:
             packet.payload_type, packet.sequence_number, packet.timestamp, packet.ssrc, bool(packet.marker), packet.payload
         )
         self.take(media, time.time_ns() // 1_000_000)
+
+    def take_report(self, packet: Any, arrival_us: int) -> None:
+        """One RTCP packet. Never raises."""
+        try:
+            if isinstance(packet, RtcpSrPacket) and packet.ssrc in self.streams:
+                self._note_report(self.streams[packet.ssrc], packet, arrival_us)
+        except Exception:
+            self._say_once("RTCP")
 
     # -- packets ----------------------------------------------------------------------------------------------------------
 
@@ -240,11 +244,11 @@ class PassthroughReceiver:
         for stream in self.streams.values():
             self._hand_on(stream, stream.intake.drain())
 
-    def _note_report(self, stream: Stream, packet: Any, now_s: float) -> None:
+    def _note_report(self, stream: Stream, packet: Any, arrival_us: int) -> None:
         ntp = packet.sender_info.ntp_timestamp
-        stream.last_report = ((ntp >> 16) & 0xFFFFFFFF, now_s)
+        stream.last_report = ((ntp >> 16) & 0xFFFFFFFF, arrival_us / 1e6)
         timestamp = stream.intake.unwrap_time(packet.sender_info.rtp_timestamp)
-        stream.clock.append(Report(timestamp, ntp_to_unix_us(ntp), int(now_s * 1e6)))
+        stream.clock.append(Report(timestamp, ntp_to_unix_us(ntp), arrival_us))
         if len(stream.clock) > 600:
             # Thin out the middle: the ends say most about drift, and hours must not grow without end.
             del stream.clock[1:-1:2]

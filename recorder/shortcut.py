@@ -8,8 +8,10 @@ Where aiortc, aioice or the event loop are not built as we know them, `install` 
 """
 
 import asyncio
+import fcntl
 import logging
 import socket
+import struct
 import time
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -18,18 +20,21 @@ import pylibsrtp
 from aioice.ice import Connection, StunProtocol
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceTransport
+from aiortc.rtp import RtcpPacket
 
-from recorder.rtp.header import parse
+from recorder.rtp.header import Media, parse
 
 log = logging.getLogger(__name__)
 
 # A recording can wait: so long a packet lies in the kernel's buffer at most, which holds many times as much.
-PERIOD_S = 0.01
+PERIOD_S = 0.02
 # What one socket may bring in one turn, before the others have theirs.
 MOST_AT_ONCE = 256
 LARGEST = 2048
 # A busy machine may keep us from reading for a while; the kernel gives as much of this as it may.
 KERNEL_BUFFER = 2 << 20
+# linux/sockios.h: when the kernel had the datagram that was read last, as two 64-bit integers.
+SIOCGSTAMPNS = 0x8907
 
 _long_way = StunProtocol.datagram_received
 
@@ -51,24 +56,51 @@ class Path:
     def forget_routes(self) -> None:
         self._routes.clear()
 
-    def take(self, data: bytes, now_ms: int) -> bool:
-        """Whether this was ours to take. Never raises: it runs inside the event loop's reader."""
+    def take(self, data: bytes, now_ms: int, source: socket.socket | None = None) -> bool:
+        """Whether this was ours to take. Never raises: it runs inside the event loop's reader.
+
+        source: the socket it has just been read from, if we know it.
+        """
         session = self._transport._rx_srtp
-        # RTCP has packet types where RTP has marker and payload type (RFC 5761 section 4).
-        if session is None or len(data) < 12 or data[0] >> 6 != 2 or 192 <= data[1] <= 223:
+        if session is None or len(data) < 12 or data[0] >> 6 != 2:
             return False
         try:
-            packet = parse(session.unprotect(data))
+            # RTCP has packet types where RTP has marker and payload type (RFC 5761 section 4).
+            if 192 <= data[1] <= 223:
+                self._take_reports(session.unprotect_rtcp(data), source)
+            else:
+                self._take_media(parse(session.unprotect(data)), now_ms)
         except (pylibsrtp.Error, ValueError):
-            return True
-        receiver = self._routes.get(packet.ssrc << 7 | packet.payload_type)
+            pass  # forged, or repeated on the way
+        except Exception:
+            log.exception("a packet could not be taken in")
+        return True
+
+    def _take_media(self, packet: Media, now_ms: int) -> None:
+        way = packet.ssrc << 7 | packet.payload_type
+        receiver = self._routes.get(way)
         if receiver is None:
             receiver = self._transport._rtp_router.route_rtp(Header(packet.ssrc, packet.payload_type))  # type: ignore[arg-type]
             if not hasattr(receiver, "take"):
-                return True
-            self._routes[packet.ssrc << 7 | packet.payload_type] = receiver
+                return
+            self._routes[way] = receiver
         receiver.take(packet, now_ms)
-        return True
+
+    def _take_reports(self, data: bytes, source: socket.socket | None) -> None:
+        arrival_us = arrival_of_last(source) if source else time.time_ns() // 1000
+        for packet in RtcpPacket.parse(data):
+            for receiver in self._transport._rtp_router.route_rtcp(packet):
+                if hasattr(receiver, "take_report"):
+                    receiver.take_report(packet, arrival_us)
+
+
+def arrival_of_last(source: socket.socket) -> int:
+    """When the kernel had the datagram that was read last, Unix microseconds; now, where it does not say."""
+    try:
+        seconds, nanoseconds = struct.unpack("qq", fcntl.ioctl(source, SIOCGSTAMPNS, bytes(16)))
+    except OSError:
+        return time.time_ns() // 1000
+    return int(seconds * 1_000_000 + nanoseconds // 1000)
 
 
 class Pump:
@@ -86,6 +118,7 @@ class Pump:
             return
         reader(own.fileno())
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
+        arrival_of_last(own)  # from the first question on the kernel takes note
         self._read[protocol] = path
         if self._timer is None:
             self._timer = self._loop.call_later(PERIOD_S, self._turn)
@@ -101,7 +134,8 @@ class Pump:
 
 
 def _empty(protocol: StunProtocol, path: Path, now_ms: int) -> None:
-    receive, take = protocol.transport._sock.recvfrom, path.take  # type: ignore[attr-defined]
+    own: socket.socket = protocol.transport._sock  # type: ignore[attr-defined]
+    receive, take = own.recvfrom, path.take
     for _ in range(MOST_AT_ONCE):
         try:
             data, address = receive(LARGEST)
@@ -110,7 +144,7 @@ def _empty(protocol: StunProtocol, path: Path, now_ms: int) -> None:
         except OSError as error:
             protocol.error_received(error)
             return
-        if not take(data, now_ms):
+        if not take(data, now_ms, own):
             _long_way(protocol, data, address)
 
 

@@ -11,15 +11,17 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-class Receiver:
-    """core: the processor it may use, or any. Context manager: killed at the end, whatever happened."""
+class Part:
+    """`python -m bench.recorder.MODULE …`, asked by lines of JSON. Context manager: killed at the end, whatever happened.
 
-    def __init__(self, kind: str, folder: Path, core: int | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.kind, self.folder = kind, folder
+    core: the processor it may use, or any.
+    """
+
+    def __init__(self, module: str, *arguments: str, log: Path, core: int | None = None) -> None:
+        self.name, self.log = " ".join((module, *arguments)), log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.recorder.receiver", kind, str(folder)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True,
+            [sys.executable, "-m", f"bench.recorder.{module}", *arguments],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("w"), text=True,
         )  # fmt: skip
         if core is not None:
             os.sched_setaffinity(self.process.pid, {core})
@@ -32,7 +34,7 @@ class Receiver:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.kind} has ended: {(self.folder / 'log').read_text()[-2000:]}")
+            raise RuntimeError(f"{self.name} has ended: {self.log.read_text()[-2000:]}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -43,3 +45,13 @@ class Receiver:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+def receiver(kind: str, folder: Path, core: int | None = None) -> Part:
+    """kind: ours, capture (ours, and what came is kept in folder/capture) or mediarecorder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Part("receiver", kind, str(folder), log=folder / "log", core=core)
+
+
+def senders(capture: Path, core: int | None = None) -> Part:
+    return Part("replay", str(capture), log=capture.with_name("replay.log"), core=core)

@@ -18,6 +18,7 @@ class Intake:
     def __init__(self, codec: str, clock_hz: int) -> None:
         self.codec, self.clock_hz = codec, clock_hz
         self.buffer = PacketBuffer()
+        self._leap_ticks = LEAP_MS * clock_hz // 1000
         self._assembler: Assembler = ASSEMBLERS[codec]()
         self._seq, self._time = Unwrapper(16), Unwrapper(32)
         self.statistics = Statistics(clock_hz)
@@ -31,8 +32,10 @@ class Intake:
         if self._before is None or timestamp == self._before[0]:
             return False
         ticks = (timestamp - self._before[0] + (1 << 31)) % (1 << 32) - (1 << 31)
+        if abs(ticks) <= self._leap_ticks:
+            return False
         media_ms = ticks * 1000 / self.clock_hz
-        return abs(media_ms) > LEAP_MS and abs(media_ms - (now_ms - self._before[1])) > LEAP_MS
+        return abs(media_ms - (now_ms - self._before[1])) > LEAP_MS
 
     def add(
         self, seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ms: int, again: bool = False
