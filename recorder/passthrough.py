@@ -38,7 +38,7 @@ from recorder import shortcut
 from recorder.rtp.frames import ASSEMBLERS, Frame
 from recorder.rtp.header import Media, repeated
 from recorder.rtp.intake import Intake
-from recorder.timeline import Report
+from recorder.timeline import MOST_REPORTS, Report, thin
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ class PassthroughReceiver:
             packet.payload_type, packet.sequence_number, packet.timestamp, packet.ssrc, bool(packet.marker), packet.payload
         )
         self.take(media, time.time_ns() // 1_000_000)
+        await self._all_sent()
 
     def take_report(self, packet: Any, arrival_us: int) -> None:
         """One RTCP packet. Never raises."""
@@ -249,9 +250,8 @@ class PassthroughReceiver:
         stream.last_report = ((ntp >> 16) & 0xFFFFFFFF, arrival_us / 1e6)
         timestamp = stream.intake.unwrap_time(packet.sender_info.rtp_timestamp)
         stream.clock.append(Report(timestamp, ntp_to_unix_us(ntp), arrival_us))
-        if len(stream.clock) > 600:
-            # Thin out the middle: the ends say most about drift, and hours must not grow without end.
-            del stream.clock[1:-1:2]
+        if len(stream.clock) > MOST_REPORTS:
+            stream.clock[:] = thin(stream.clock)
 
     # -- what the sender is told --------------------------------------------------------------------------------------------
 
@@ -270,6 +270,7 @@ class PassthroughReceiver:
         for stream in list(self.streams.values()):
             self._hand_on(stream, stream.intake.take(now_ms))
             self._ask(stream, now_ms)
+        await self._all_sent()
         if now_s - self._reported_s >= REPORT_S and self.streams:
             self._reported_s = now_s
             await self._send_reports(now_s)
@@ -315,6 +316,10 @@ class PassthroughReceiver:
         task = asyncio.ensure_future(self._send(packet))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+
+    async def _all_sent(self) -> None:
+        if self._sending:
+            await asyncio.gather(*self._sending)
 
     async def _send(self, packet: Any) -> None:
         if self._rtcp_ssrc is None:

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from recorder import manifest
 from recorder.manifest import Event, Gap, Manifest, Person, Track
 from recorder.publish import sha256_of
-from recorder.timeline import Line, Report, offset_to_us, ticks_to_wall
+from recorder.timeline import Curve, Report, offset_to_us, ticks_to_wall
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def left_over(work_dir: Path) -> list[Path]:
 def finalise(folder: Path) -> Manifest:
     """Align, make seekable, describe: writes the final files and segment.json, and returns it. Repeatable."""
     live = LiveSegment.model_validate_json((folder / "live.json").read_bytes())
-    walls = _walls(live)
+    walls = walls_of(live)
     started_us = int(min((walls[track.file](track.first_timestamp) for track in live.tracks), default=live.started_us))
     described = Manifest(recording=live.recording, room=live.room, title=live.title, started_at_ms=started_us // 1000)
     for number, track in enumerate(live.tracks, 1):
@@ -127,7 +127,7 @@ def _within(us: int, end_us: int) -> int:
     return max(0, min(us, end_us))
 
 
-def _walls(live: LiveSegment) -> dict[str, Line]:
+def walls_of(live: LiveSegment) -> dict[str, Curve]:
     """Track file → RTP ticks to wall time in microseconds. One offset a participant: all its tracks share one clock."""
     reports = {track.file: [Report(*report) for report in track.clock] for track in live.tracks}
     walls = {}
@@ -138,11 +138,11 @@ def _walls(live: LiveSegment) -> dict[str, Line]:
     return walls
 
 
-def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Line, started_us: int, number: int) -> Track | None:
+def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Curve, started_us: int, number: int) -> Track | None:
     source = folder / "live" / track.file
     target = folder / f"{live.segment}-{track.participant}-{track.source}-{number}{source.suffix}"
-    # How long a second of this sender's clock is by ours.
-    scale = wall.slope / (1e6 / track.clock_hz)
+    begin_us = wall(track.first_timestamp)
+    ticks = 0
     times: list[int] = []
     size: tuple[int, int] | None = None
     try:
@@ -157,7 +157,8 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Lin
                 out = writing.add_stream_from_template(stream)
                 out.time_base = MICROSECOND
                 for packet in _packets(reading):
-                    at_us = round(float(packet.pts * packet.time_base) * 1e6 * scale)
+                    ticks = round(packet.pts * packet.time_base * track.clock_hz)
+                    at_us = round(wall(track.first_timestamp + ticks) - begin_us)
                     times.append(at_us)
                     packet.stream, packet.time_base = out, MICROSECOND
                     packet.pts = packet.dts = at_us
@@ -173,10 +174,17 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Lin
         codec={"opus": "Opus", "vp8": "VP8", "h264": "H264"}[track.codec],
         start_us=max(0, round(wall(track.first_timestamp)) - started_us), duration_us=times[-1] + _usual_step(times),
         frames=len(times), width=size[0] if size else None, height=size[1] if size else None,
-        lost_packets=track.lost_packets, drift_ppm=round((scale - 1) * 1e6, 1),
+        lost_packets=track.lost_packets, drift_ppm=_drift_ppm(times[-1], ticks, wall, track.clock_hz),
         gaps=_with_reasons(gaps(times, GAP_US[track.kind]), live, track, round(wall(track.first_timestamp))),
         bytes=target.stat().st_size, sha256=sha256_of(target),
     )  # fmt: skip
+
+
+def _drift_ppm(lasted_us: float, ticks: int, wall: Curve, clock_hz: int) -> float:
+    """How much longer a second of this sender's clock is by ours, on the whole."""
+    nominal_us = ticks * 1e6 / clock_hz
+    scale = lasted_us / nominal_us if nominal_us > 10e6 else wall.slopes[0] * clock_hz / 1e6
+    return round((scale - 1) * 1e6, 1)
 
 
 def _packets(container: Any) -> Iterator[Any]:

@@ -1,8 +1,10 @@
 """The short way of media packets from the socket to the receiver. Part of the adapter to aiortc, like passthrough.py.
 
-aiortc parses each datagram as STUN first, hands it through a queue to a task, and builds an object of its extensions; asyncio asks
-for 256 KiB of memory and goes once around its loop for each. Here a packet that is SRTP by its first byte (RFC 7983) is decrypted
-where it came, and the sockets are read a hundred times a second, each until it is empty. STUN, DTLS and RTCP go their old way.
+aiortc parses each datagram as STUN first, hands it through a queue to a task, and builds an object of its extensions; asyncio
+asks for 256 KiB of memory and goes once around its loop for each. Here a packet that is SRTP or SRTCP by its first byte (RFC
+7983) is decrypted where it came, and the sockets are read fifty times a second, each until it is empty. STUN and DTLS go
+their old way.
+A sender report counts from the moment the kernel had it, however busy we were: people are aligned by it.
 
 Where aiortc, aioice or the event loop are not built as we know them, `install` says so and everything goes the long way.
 """
@@ -80,7 +82,8 @@ class Path:
         way = packet.ssrc << 7 | packet.payload_type
         receiver = self._routes.get(way)
         if receiver is None:
-            receiver = self._transport._rtp_router.route_rtp(Header(packet.ssrc, packet.payload_type))  # type: ignore[arg-type]
+            router: Any = self._transport._rtp_router
+            receiver = router.route_rtp(Header(packet.ssrc, packet.payload_type))
             if not hasattr(receiver, "take"):
                 return
             self._routes[way] = receiver

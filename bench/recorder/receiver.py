@@ -97,8 +97,8 @@ def faster(sdp: str) -> str:
 
 
 class Timed(MediaStreamTrack):
-    """Sound only once there is a picture: the file's header is written with the first of both, and MediaRecorder's task for a picture
-    whose size is known too late dies without a word."""
+    """Sound only once there is a picture: the file's header is written with the first of both, and MediaRecorder's task for a
+    picture whose size is known too late dies without a word."""
 
     def __init__(self, track: MediaStreamTrack, pictures: asyncio.Event) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
 """Many senders that cost next to nothing: the RTP a browser sent once, sent again by each, with numbers and clocks of its own.
 
 `python -m bench.recorder.replay CAPTURE`; a line of JSON in, a line of JSON out, one process for all senders:
-{"offer": "p1"} → {"offer": {…}};  {"answer": {…}, "id": "p1"};  {"begin": 1};  {"mark": 1} → frames sent so far, by sender;  {"stop": 1}
+{"offer": "p1"} → {"offer": {…}};  {"answer": {…}, "id": "p1"};  {"begin": 1};  {"mark": 1};  {"stop": 1}; each answer has
+"sent", the frames sent so far by each.
 """
 
 import asyncio

@@ -37,9 +37,7 @@ class Intake:
         media_ms = ticks * 1000 / self.clock_hz
         return abs(media_ms - (now_ms - self._before[1])) > LEAP_MS
 
-    def add(
-        self, seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ms: int, again: bool = False
-    ) -> list[Frame]:
+    def add(self, seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ms: int, again: bool = False) -> list[Frame]:
         """A packet as it came (RFC 3550 section 5.1). Returns the frames that are whole now.
 
         again: it was sent a second time, in a stream of its own (RFC 4588 section 4); counted as one of this stream it would

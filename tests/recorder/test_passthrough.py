@@ -17,11 +17,10 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, rtcpeerconnection
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdtlstransport import RTCDtlsTransport, is_rtcp
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtcpPacket, RtpPacket
 
 from recorder import passthrough
-from recorder.passthrough import MOST_STREAMS, PassthroughReceiver, Stream, UnknownAiortc
+from recorder.passthrough import MOST_STREAMS, Codec, PassthroughReceiver, Stream, UnknownAiortc
 from recorder.rtp.frames import Frame
 
 LIMIT_S = 20.0
@@ -194,7 +193,7 @@ class Ear:
         self.wire: Any = Wire()
         self.receiver = PassthroughReceiver("audio", self.wire)
         self.receiver._set_rtcp_ssrc(1)
-        self.receiver._codecs[111] = RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48_000, channels=2, payloadType=111)
+        self.receiver._codecs[111] = Codec("opus", 48_000)
         self.heard: list[tuple[Stream, Frame]] = []
         self.receiver.sink = lambda stream, frame: self.heard.append((stream, frame))
 
@@ -220,8 +219,8 @@ def test_a_loss_where_the_numbers_wrap_is_asked_for_again() -> None:
 def test_what_is_sent_again_does_not_hide_from_the_sender_what_the_path_loses() -> None:
     ear = Ear()
     ear.receiver._codecs |= {
-        96: RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96),
-        97: RTCRtpCodecParameters(mimeType="video/rtx", clockRate=90_000, payloadType=97, parameters={"apt": 96}),
+        96: Codec("vp8", 90_000),
+        97: Codec("rtx", 90_000, repeats=96),
     }
     ear.receiver._rtx[8] = 7
 
@@ -237,7 +236,7 @@ def test_what_is_sent_again_does_not_hide_from_the_sender_what_the_path_loses() 
     comes(2, 97, 8, b"\x00\x04" + b"\x10\x01")
     (stream,) = ear.receiver.streams.values()
     assert (stream.intake.buffer.lost, stream.intake.buffer.missing, stream.intake.buffer.received) == (0, 0, 5)
-    assert stream.statistics.packets_lost == 1
+    assert stream.intake.statistics.lost == 1
     assert not ear.receiver._said
 
 

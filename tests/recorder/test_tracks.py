@@ -39,9 +39,7 @@ class Desk:
 
 
 def stream(codec: str, ssrc: int = 1) -> Stream:
-    from aiortc.rtcrtpreceiver import StreamStatistics
-
-    return Stream(ssrc, Intake(codec, HZ[codec]), StreamStatistics(HZ[codec]))
+    return Stream(ssrc, Intake(codec, HZ[codec]))
 
 
 @pytest.fixture
