@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 GAP_US = {"audio": 600_000, "video": 1_500_000}
 # Playable while it loads; and the same bytes each time, so that handing in twice is handing in once.
 OPTIONS = {"cues_to_front": "1", "fflags": "+bitexact"}
+# An Opus packet begins with what was said so long before its timestamp (RFC 7845 section 4.2, 312 samples with libopus): players
+# leave that out at the start of a file, and what they play is earlier by as much than the RTP clock says.
+LOOKAHEAD_US = {"opus": 6_500}
 MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -134,7 +137,8 @@ def walls_of(live: LiveSegment) -> dict[str, Curve]:
     for track in live.tracks:
         of_person = [report for other in live.tracks if other.participant == track.participant for report in reports[other.file]]
         first = (track.first_timestamp, track.first_arrival_us)
-        walls[track.file] = ticks_to_wall(reports[track.file], offset_to_us(of_person), track.clock_hz, first)
+        wall = ticks_to_wall(reports[track.file], offset_to_us(of_person), track.clock_hz, first)
+        walls[track.file] = wall.earlier(LOOKAHEAD_US.get(track.codec, 0))
     return walls
 
 

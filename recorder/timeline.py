@@ -74,6 +74,10 @@ class Curve:
         (left, low), (right, high) = self.knots[at - 1], self.knots[at]
         return low + (high - low) * (x - left) / (right - left)
 
+    def earlier(self, by: float) -> "Curve":
+        """The same, by so much less."""
+        return Curve(tuple((x, y - by) for x, y in self.knots), self.slopes)
+
 
 class Line(NamedTuple):
     """Through (x, y)."""
@@ -173,7 +177,9 @@ def ticks_to_wall(track: Sequence[Report], offset: Curve | None, clock_hz: int, 
     knots = tuple((x, sender(x) + offset(sender(x))) for x in bends)
     slopes = [sender.slopes[at] * (1 + offset.slopes[at]) for at in (0, 1)]
     wall = Curve(knots, (slopes[0], slopes[1]))
-    rising = all(abs((high - low) / (right - left) / nominal - 1) <= 2 * MOST_DRIFT for (left, low), (right, high) in pairwise(knots))
+    rising = all(
+        abs((high - low) / (right - left) / nominal - 1) <= 2 * MOST_DRIFT for (left, low), (right, high) in pairwise(knots)
+    )
     return wall if rising and abs(wall(first[0]) - first[1]) <= MOST_CORRECTION_US else plain
 
 

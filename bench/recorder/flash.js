@@ -6,7 +6,7 @@
   canvas.width = width;
   canvas.height = height;
   const wall = () => performance.timeOrigin + performance.now();
-  const known = { drawn: {}, beeps: [], ahead: -Infinity };
+  const known = { drawn: {}, beeps: [], ahead: -Infinity, reached: [] };
   let number = 0;
   const draw = () => {
     const cell = canvas.width / 16;
@@ -49,6 +49,26 @@
     gain.gain.setValueAtTime(0, at + 0.08);
     known.beeps.push(second * 1000);
   }, 50);
+  // What WebAudio makes reaches the track some milliseconds later, as a microphone's sound does not: noted where it gets there.
+  const listen = async () => {
+    const reader = new MediaStreamTrackProcessor({ track: out.stream.getAudioTracks()[0].clone() }).readable.getReader();
+    let quiet = 0;
+    for (;;) {
+      const { value: block, done } = await reader.read();
+      if (done) return;
+      const samples = new Float32Array(block.numberOfFrames);
+      block.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      const begin = performance.timeOrigin + block.timestamp / 1000;
+      block.close();
+      for (let at = 0; at < samples.length; at += 1) {
+        const loud = Math.abs(samples[at]) > 0.05;
+        const moment = begin + at / 48;
+        if (loud && quiet > 9600) known.reached.push(moment - Math.round(moment / 1000) * 1000);
+        quiet = loud ? 0 : quiet + 1;
+      }
+    }
+  };
+  listen();
   window.connections = {};
   window.known = known;
   window.stream = stream;

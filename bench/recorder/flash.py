@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from bench.recorder import processes
 from bench.recorder.browser import CHROMIUM, FLAGS, connect, page_with
 from recorder.manifest import Manifest, Track
-from recorder.segment import finalise
+from recorder.segment import LiveSegment, finalise, walls_of
 
 HZ = 48_000
 
@@ -74,6 +74,7 @@ def compare(folder: Path, described: Manifest, name: str, known: dict[str, Any])
         return start_ms + track.start_us / 1000
 
     seen, heard = [], []
+    reached_ms = statistics.median(known["reached"] or [0.0])
     for track in described.tracks:
         if track.participant == name and track.kind == "video":
             seen += [(drawn[n], place(track) + at - drawn[n]) for n, at in pictures(folder / track.file) if n in drawn]
@@ -81,14 +82,12 @@ def compare(folder: Path, described: Manifest, name: str, known: dict[str, Any])
             for at_ms in tones(folder / track.file):
                 true_ms = min(known["beeps"], key=lambda beep: abs(beep - place(track) - at_ms))
                 if abs(true_ms - place(track) - at_ms) < 300:
-                    heard.append((true_ms, place(track) + at_ms - true_ms))
+                    heard.append((true_ms, float(place(track) + at_ms - true_ms - reached_ms)))
     return Person(seen, heard)
 
 
 def started_us(folder: Path) -> float:
     """Wall time of the recording's zero, to the microsecond; the manifest has milliseconds."""
-    from recorder.segment import LiveSegment, walls_of
-
     live = LiveSegment.model_validate_json((folder / "live.json").read_bytes())
     walls = walls_of(live)
     return int(min(walls[track.file](track.first_timestamp) for track in live.tracks))

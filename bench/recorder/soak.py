@@ -17,9 +17,9 @@ from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
 
 from bench.recorder.receiver import resident_mb
 from bench.recorder.replay import HZ, NTP_EPOCH_S
+from recorder import segment
 from recorder.passthrough import Codec, PassthroughReceiver
 from recorder.rtp.header import Media
-from recorder import segment
 from recorder.segment import LiveSegment, finalise, save_live
 from recorder.tracks import Tracks
 
@@ -40,7 +40,7 @@ class Nowhere:
     wanted = True
 
     async def _send_rtp(self, data: bytes) -> None:
-        self.wanted = self.wanted or data[1] == 206 and data[0] & 31 == 1  # PLI, RFC 4585 section 6.3.1
+        self.wanted = self.wanted or (data[1] == 206 and data[0] & 31 == 1)  # PLI, RFC 4585 section 6.3.1
 
 
 @dataclass
