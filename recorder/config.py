@@ -14,7 +14,8 @@ class BadSetting(Exception):
 @dataclass(frozen=True)
 class Settings:
     """server_url: where the HTTP API is. work_dir: where tracks are written while they come. ca_file: trusts the server's
-    certificate. capacity: how many recordings at once. broker_url: Celery's; empty: files in work_dir."""
+    certificate. capacity: how many recordings at once. idle_s: a recording to which nobody sends for so long ends, seconds.
+    broker_url: Celery's; empty: files in work_dir."""
 
     server_url: str
     recorder_key: str
@@ -22,6 +23,7 @@ class Settings:
     ca_file: str | None
     name: str
     capacity: int
+    idle_s: int
     broker_url: str
 
     @classmethod
@@ -33,6 +35,9 @@ class Settings:
         capacity = environ.get("LETTERBOX_RECORDER_CAPACITY", "10")
         if not capacity.isdigit() or int(capacity) < 1:
             raise BadSetting(f"LETTERBOX_RECORDER_CAPACITY={capacity!r} cannot be used: give a whole number above zero.")
+        idle_s = environ.get("LETTERBOX_RECORDING_IDLE_S", "300")
+        if not idle_s.isdigit() or int(idle_s) < 1:
+            raise BadSetting(f"LETTERBOX_RECORDING_IDLE_S={idle_s!r} cannot be used: give whole seconds above zero.")
         return cls(
             server_url=environ.get("LETTERBOX_SERVER_URL", "http://127.0.0.1:8000").rstrip("/"),
             recorder_key=key,
@@ -40,6 +45,7 @@ class Settings:
             ca_file=environ.get("LETTERBOX_CA_FILE") or None,
             name=environ.get("LETTERBOX_RECORDER_NAME", f"recorder on {socket.gethostname()}")[:80],
             capacity=int(capacity),
+            idle_s=int(idle_s),
             broker_url=environ.get("CELERY_BROKER_URL", ""),
         )
 

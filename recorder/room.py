@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from recorder import handin, publish, segment
+from recorder import handin, publish, segment, watch
 from recorder.api import Away, Refused, Server
 from recorder.clock import now_us
 from recorder.config import Settings
@@ -28,8 +28,6 @@ REPORT_S = 2.0
 SAVE_S = 2.0
 # With nobody there to record for so long, the recording ends by itself.
 EMPTY_S = 30.0
-# Finalising writes every track once more; and the machine needs some air itself.
-SPARE_BYTES = 200 << 20
 
 
 class RoomRecorder:
@@ -62,7 +60,7 @@ class RoomRecorder:
         self._ice: IceServers | None = None
         self._stopping = asyncio.Event()
         self._reason = "stopped"
-        self._alone_since = time.monotonic()
+        self._alone_since = self._heard_s = time.monotonic()
 
     def stop(self, reason: str) -> None:
         """End soon, with everything that was sent until now."""
@@ -215,7 +213,7 @@ class RoomRecorder:
         while True:
             state = "paused" if self._tracks.paused else "recording" if self._mailbox is not None else "starting"
             now_s = time.monotonic()
-            news = {"segment": self._segment, "state": state, "tracks": self._tracks.health(now_s - looked_s)}
+            news = self._news(state, now_s - looked_s)
             looked_s = now_s
             try:
                 answer = await self._server.call("POST", f"/recordings/{self.recording}/report", news)
@@ -228,11 +226,26 @@ class RoomRecorder:
             # A new recorder reports at once that it has joined; then in its own rhythm.
             await asyncio.sleep(REPORT_S if state != "starting" else 0.1)
 
+    def _news(self, state: str, period_s: float) -> dict[str, Any]:
+        """How it goes, and what the host should know."""
+        tracks = self._tracks.health(period_s)
+        if any(track["frame_age_ms"] < 1000 for track in tracks) or self._tracks.paused:
+            self._heard_s = time.monotonic()
+        free, rate = shutil.disk_usage(self._folder).free, sum(track["bytes_per_s"] for track in tracks)
+        alarms = watch.alarms(tracks, self._states, now_us() // 1000, self._tracks.paused)
+        if self._tracks.sound_only:
+            alarms.append({"kind": "sound-only"})
+        hours = watch.hours_left(free, self._tracks.bytes, rate)
+        if hours is not None and hours < watch.LOW_HOURS:
+            alarms.append({"kind": "disk"})
+        return {"segment": self._segment, "state": state, "tracks": tracks, "alarms": alarms, "disk_hours": hours}
+
     async def _keep(self) -> None:
         """Whatever the server does: save what is known, and see whether to go on."""
         while True:
             self._save()
             self._watch_for_emptiness()
+            self._watch_for_silence()
             self._watch_the_disk()
             await asyncio.sleep(SAVE_S)
 
@@ -242,11 +255,20 @@ class RoomRecorder:
         segment.save_live(self._live, self._folder)
 
     def _watch_the_disk(self) -> None:
-        """End cleanly while there is still room to finish."""
+        """When room runs short sound goes on without picture; then it ends cleanly, while there is still room to finish."""
+        room = watch.room_on_disk(shutil.disk_usage(self._folder).free, self._tracks.bytes)
         if self._tracks.trouble:
             self.stop(self._tracks.trouble)
-        elif shutil.disk_usage(self._folder).free < self._tracks.bytes + SPARE_BYTES:
+        elif room == "none":
             self.stop("The recorder's disk is nearly full; everything until now is kept.")
+        elif room == "sound only" and not self._tracks.sound_only:
+            self._tracks.sound_only = True
+            self._event("sound-only")
+            log.warning("recording=%s the disk is nearly full: from now on sound only", self.recording)
+
+    def _watch_for_silence(self) -> None:
+        if time.monotonic() - self._heard_s > self._settings.idle_s:
+            self.stop(f"nobody had sent sound or picture for {self._settings.idle_s // 60} minutes")
 
     def _watch_for_emptiness(self) -> None:
         if self._people:

@@ -30,7 +30,7 @@ class Open(NamedTuple):
 class Tracks:
     """save: called as soon as a file has begun, so that a kill -9 right after leaves no file nobody knows of.
 
-    paused: frames are dropped; afterwards each picture goes on with a key frame.
+    paused: frames are dropped; afterwards each picture goes on with a key frame. sound_only: pictures are dropped, for good.
     trouble: why nothing can be written any more, if so (the disk is full or gone).
     """
 
@@ -38,10 +38,12 @@ class Tracks:
         self._live, self._folder, self._save = live, folder, save
         # By the stream itself: after a new connection the same SSRC counts its time anew.
         self._open: dict[tuple[str, str, Stream], Open] = {}
-        self._before: dict[str, int] = {}
+        # File → bytes, frames, lost packets at the last look.
+        self._before: dict[str, tuple[int, int, int]] = {}
         self._awaiting_key: set[Stream] = set()
         self._closed_bytes = 0
         self.paused = False
+        self.sound_only = False
         self.trouble = ""
         (folder / "live").mkdir(parents=True, exist_ok=True)
 
@@ -49,6 +51,8 @@ class Tracks:
         """One encoded frame of one participant's source. Never raises: it runs inside the transport."""
         if self.paused:
             self._awaiting_key.add(stream)
+            return
+        if self.sound_only and frame.codec != "opus":
             return
         key = (participant, source, stream)
         known = self._open.get(key)
@@ -93,16 +97,19 @@ class Tracks:
             _note(opened)
 
     def health(self, period_s: float) -> list[dict[str, Any]]:
-        """Per track that is being sent: bytes a second since the last look period_s ago, age of the last frame, packets lost."""
+        """Per track that is being sent: bytes a second since the last look period_s ago, age of the last frame, packets lost in
+        all, and how many percent since that look."""
         found, now_ms = [], now_us() // 1000
         for writer, track, stream in self._open.values():
-            written = writer.bytes - self._before.get(track.file, 0)
-            self._before[track.file] = writer.bytes
+            lost_in_all = stream.intake.buffer.lost
+            before = self._before.get(track.file, (0, 0, lost_in_all))
+            self._before[track.file] = (writer.bytes, writer.frames, lost_in_all)
+            written, frames, lost = writer.bytes - before[0], writer.frames - before[1], lost_in_all - before[2]
             found.append(
                 {
                     "participant": track.participant, "source": track.source, "bytes_per_s": round(written / max(period_s, 0.1)),
-                    "frame_age_ms": max(0, now_ms - stream.intake.last_frame_ms), "lost": stream.intake.buffer.lost,
-                    "frames": writer.frames,
+                    "frame_age_ms": max(0, now_ms - stream.intake.last_frame_ms), "lost": lost_in_all,
+                    "frames": writer.frames, "lost_percent": round(100 * lost / (lost + frames)) if lost >= 3 else 0,
                 }
             )  # fmt: skip
         return found

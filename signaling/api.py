@@ -331,9 +331,9 @@ def claim_recording(recording: str) -> Any:
 def report(recording: str) -> Any:
     news = body(schemas.Report)
     recorder()
-    tracks = [track.model_dump() for track in news.tracks]
+    live = news.model_dump(include={"tracks", "alarms", "disk_hours"}, exclude_none=True)
     with server().transaction() as tx:
-        return recordings.report(server(), tx, recording, news.segment, news.state, tracks)
+        return recordings.report(server(), tx, recording, news.segment, news.state, live)
 
 
 @call(api, "POST", "/recordings/<recording>/end", "The recorder is done", "recorder", schemas.End)

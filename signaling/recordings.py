@@ -196,11 +196,12 @@ def _holds(tx: Transaction, recording: str, segment: str) -> Row[Any]:
 
 
 def report(
-    server: Server, tx: Transaction, recording: str, segment: str, state: str, tracks: list[dict[str, Any]]
+    server: Server, tx: Transaction, recording: str, segment: str, state: str, live: dict[str, Any]
 ) -> dict[str, Any]:
-    """The recorder's heartbeat: renews the lease, says how each track does. Raises lease_lost.
+    """The recorder's heartbeat: renews the lease, says how it goes. Raises lease_lost.
 
-    state: starting, recording, paused as the recorder sees it. Returns what is wanted of it.
+    state: starting, recording, paused as the recorder sees it. live: tracks, alarms, disk_hours; the hosts are told of other
+    alarms than before. Returns what is wanted of it.
     """
     row = _holds(tx, recording, segment)
     if row.state not in CLAIMED:
@@ -208,7 +209,7 @@ def report(
     server.unsettled = True
     values: dict[str, Any] = {
         "lease_until_ms": tx.now_ms + server.settings.lease_s * 1000,
-        "live": {"tracks": tracks, "at_ms": tx.now_ms},
+        "live": live | {"at_ms": tx.now_ms},
     }
     moved = row.state != "stopping" and state != row.state
     if moved:
@@ -218,7 +219,15 @@ def report(
     _change(tx, recording, (row.state,), **values)
     if moved:
         _tell(tx, recording)
+    if _what(live) != _what(row.live):
+        hosts = [one["id"] for one in rooms.present(tx.connection, row.room_id) if one["role"] == "host"]
+        tx.notify(hosts, "recording", {"recording": brief(find(tx.connection, recording)), "alarms": live["alarms"]})
     return {"wanted": row.wanted, "lease_s": server.settings.lease_s}
+
+
+def _what(live: dict[str, Any]) -> set[tuple[str, ...]]:
+    """Which alarms there are, whatever their figures."""
+    return {tuple(str(alarm.get(key, "")) for key in ("participant", "source", "kind")) for alarm in live.get("alarms", [])}
 
 
 def end(server: Server, tx: Transaction, recording: str, segment: str, reason: str, duration_ms: int) -> dict[str, Any]:

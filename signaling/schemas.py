@@ -105,10 +105,22 @@ class LiveTrack(BaseModel):
         return self
 
 
+class Alarm(Body):
+    """What the host should know now. since_ms: of the last frame; percent: lost on the way."""
+
+    kind: Literal["silent", "no-picture", "loss", "sound-only", "disk"]
+    participant: Annotated[str, Field(max_length=12, pattern=NO_NUL)] = ""
+    source: Annotated[str, Field(max_length=20, pattern=NO_NUL)] = ""
+    since_ms: Number | None = None
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
 class Report(Body):
     segment: Id
     state: Literal["starting", "recording", "paused"]
     tracks: Annotated[list[LiveTrack], Field(max_length=200)] = []
+    alarms: Annotated[list[Alarm], Field(max_length=100)] = []
+    disk_hours: Annotated[float, Field(ge=0, le=1e6)] | None = None
 
 
 class End(Body):

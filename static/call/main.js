@@ -26,7 +26,7 @@ const REJOIN = `letterbox.rejoin.${roomId}`;
 
 const tiles = new Tiles(() => (find("#blocked").hidden = false));
 const panel = new Panel((tab) => (tab === "connection" ? network.show() : network.hide()));
-const recording = new RecordingControl(hostKey !== null, (action) => void act(action));
+const recording = new RecordingControl(hostKey !== null, (action) => void act(action), (id) => room.participants.get(id)?.name ?? room.me?.name ?? "");
 
 /** @type {MediaStream} */
 let camera = new MediaStream();
@@ -57,8 +57,8 @@ const room = new Room(roomId, {
     mediaStates.set(participant.id, state);
     showPeople();
   },
-  recording(now, mark) {
-    recording.show(now, mark);
+  recording(now, mark, alarms) {
+    recording.show(now, mark, alarms);
     consent.follow(now);
     showPeople();
   },

@@ -4,6 +4,7 @@ import { announce, find, setIcon } from "./dom.js";
 import { duration, t } from "./text.js";
 
 /** @typedef {import("./room.js").Recording} Recording */
+/** @typedef {import("./room.js").Alarm} Alarm */
 
 /** Worth interrupting for; the banner says the rest. */
 const SPOKEN = new Set(["recording", "paused", "failed"]);
@@ -13,8 +14,10 @@ export class RecordingControl {
   /**
    * @param {boolean} isHost
    * @param {(action: "start" | "stop" | "pause" | "resume" | "mark") => void} onAction
+   * @param {(participant: string) => string} nameOf
    */
-  constructor(isHost, onAction) {
+  constructor(isHost, onAction, nameOf) {
+    this.nameOf = nameOf;
     /** @type {Recording | null} */
     this.recording = null;
     find("#host-recording").hidden = !isHost;
@@ -32,8 +35,9 @@ export class RecordingControl {
   /**
    * @param {Recording | null} recording
    * @param {{label: string, by: string}} [mark]
+   * @param {Alarm[]} [alarms]  to hosts: all there are now, when they have changed
    */
-  show(recording, mark) {
+  show(recording, mark, alarms) {
     const before = this.recording?.state;
     this.recording = recording;
     const banner = find("[data-testid=recording-banner]");
@@ -49,8 +53,28 @@ export class RecordingControl {
       setIcon(find("[data-testid=record-pause]"), paused ? "play" : "pause", t(paused ? "recording.resume" : "recording.pause"));
       if (recording.state !== before && SPOKEN.has(recording.state)) announce(t(`recording.${recording.state}`, { by: recording.by }));
     }
+    if (alarms || !this.isRunning) this.warn(alarms ?? []);
     if (mark) announce(t("recording.marked", { by: mark.by }));
     this.tick();
+  }
+
+  /** @param {Alarm[]} alarms */
+  warn(alarms) {
+    const notice = find("[data-testid=recording-alarms]");
+    notice.hidden = alarms.length === 0;
+    find("ul", notice).replaceChildren(
+      ...alarms.map((alarm) => {
+        const line = document.createElement("li");
+        line.textContent = this.wordsOf(alarm);
+        return line;
+      }),
+    );
+  }
+
+  /** @param {Alarm} alarm */
+  wordsOf({ kind, participant = "", source = "", since_ms: sinceMs = 0, percent = 0 }) {
+    const time = new Date(sinceMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    return t(`alarm.${kind}`, { name: this.nameOf(participant), source: t(`source.${source}`), time, percent });
   }
 
   tick() {

@@ -16,6 +16,7 @@ import { askTogether } from "./tabs.js";
  * @typedef {{id: string, name: string, kind: "person" | "recorder", role: string, joined_at_ms: number, consent?: Answer | null}} Participant
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
  * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null}} Recording
+ * @typedef {{kind: "silent" | "no-picture" | "loss" | "sound-only" | "disk", participant?: string, source?: string, since_ms?: number, percent?: number}} Alarm
  * @typedef {object} RoomEvents
  * @property {(participant: Participant) => void} joined
  * @property {(participant: Participant, reason: string) => void} left
@@ -23,7 +24,7 @@ import { askTogether } from "./tabs.js";
  * @property {(participant: Participant, source: Source) => void} trackEnded
  * @property {(participant: Participant, state: PeerState) => void} peerState
  * @property {(participant: Participant, state: MediaState) => void} mediaState
- * @property {(recording: Recording | null, mark?: {label: string, by: string}) => void} recording
+ * @property {(recording: Recording | null, mark?: {label: string, by: string}, alarms?: Alarm[]) => void} recording
  * @property {(participant: Participant, answer: Answer) => void} consent
  * @property {(participant: Participant, text: string, atMs: number) => void} chat
  * @property {(state: MailboxState) => void} connection
@@ -214,7 +215,7 @@ export class Room {
       // Each recording asks anew.
       if (body.recording.id !== this.recordingId) for (const participant of this.participants.values()) participant.consent = null;
       this.recordingId = body.recording.id;
-      this.on.recording(body.recording, body.mark);
+      this.on.recording(body.recording, body.mark, body.alarms);
     } else if (kind === "consent" && body.recording === this.recordingId) {
       const participant = body.participant === this.me?.id ? this.me : this.participants.get(body.participant);
       if (!participant) return;

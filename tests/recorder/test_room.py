@@ -95,7 +95,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
         return Manifest(recording="r1", room="x", started_at_ms=0, duration_us=1_000_000)
 
     monkeypatch.setattr(handin, "hand_in", handed_in)
-    settings = Settings("http://nowhere", "rk", tmp_path, None, "Rec", 1, "")
+    settings = Settings("http://nowhere", "rk", tmp_path, None, "Rec", 1, 300, "")
 
     @asynccontextmanager
     async def run(server: FakeServer, earlier: Callable[[], Any] | None = None) -> AsyncIterator[Scene]:

@@ -422,3 +422,18 @@ def test_a_failed_sweep_is_made_again(house: House, cast: Cast, later) -> None:
     assert fault.broke
     house.server._do(recordings.sweep)
     assert kinds(other, "invite") == [{"recording": recording, "room": cast.room}]
+
+
+def test_hosts_are_told_of_other_alarms_than_before_and_only_they(cast: Cast) -> None:
+    rec, recording, segment = cast.record()
+    silent = {"participant": cast.bob.id, "source": "microphone", "kind": "silent", "since_ms": 1}
+    report = {"segment": segment, "state": "recording", "alarms": [silent]}
+    cast.alice.hear(), cast.bob.hear()
+
+    rec.calls(f"recordings/{recording}/report", report)
+    rec.calls(f"recordings/{recording}/report", report | {"alarms": [silent | {"since_ms": 2}]})
+    rec.calls(f"recordings/{recording}/report", report | {"alarms": []})
+
+    told = [message["body"]["alarms"] for message in cast.alice.hear() if "alarms" in message["body"]]
+    assert told == [[silent], []]
+    assert not any("alarms" in message["body"] for message in cast.bob.hear())
