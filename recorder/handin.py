@@ -21,6 +21,9 @@ from recorder.publish import Refused as UploadRefused
 
 log = logging.getLogger(__name__)
 
+# How long to wait before a late segment is told of again, seconds.
+LATE_S = 5.0
+
 
 class Unreadable(Exception):
     """The folder could not be finalised; what is in it stays there."""
@@ -94,16 +97,23 @@ def _parts_elsewhere(library: Library, recording: str, segment_id: str) -> dict[
 
 
 async def end(server: Server, described: Manifest, segment_id: str, reason: str) -> None:
-    """Tell the server that this segment's recorder is done, and begin the pipeline."""
+    """Tell the server that this segment's recorder is done, and begin the pipeline.
+
+    A segment that comes late, while the pipeline works on what came before, is told of again when that is done.
+    """
     news = {"segment": segment_id, "reason": reason, "duration_ms": described.duration_us // 1000}
-    try:
-        answer = await server.insist("POST", f"/recordings/{described.recording}/end", news)
-    except Refused as refusal:
-        log.info(
-            "recording=%s segment %s is handed in; the recording goes on elsewhere (%s)",
-            described.recording, segment_id, refusal.code,
-        )  # fmt: skip
-        return
+    while True:
+        try:
+            answer = await server.insist("POST", f"/recordings/{described.recording}/end", news)
+            break
+        except Refused as refusal:
+            if refusal.code != "still-processing":
+                log.info(
+                    "recording=%s segment %s is handed in; the recording goes on elsewhere (%s)",
+                    described.recording, segment_id, refusal.code,
+                )  # fmt: skip
+                return
+        await asyncio.sleep(LATE_S)
     for step in answer["next"]:
         from recorder import jobs
 

@@ -109,7 +109,6 @@ class Manifest(Part):
         """A person's name, for people."""
         return next((person.name for person in self.participants if person.id == participant), participant)
 
-
     def language_of(self, participant: str) -> str:
         """The language this person was asked in; of who was not asked, somebody's."""
         theirs = [row.language for row in self.consent if row.participant == participant]

@@ -135,9 +135,9 @@ class Pipeline:
 
     def _manifest(self) -> Manifest:
         path = self._folder / "manifest.json"
-        if not path.exists():
-            for artifact in self._artifacts("manifest"):
-                self._library.fetch(artifact, path)
+        # What is here may be from before another segment came.
+        for artifact in self._artifacts("manifest"):
+            self._library.fetch(artifact, path)
         return manifests.load(path)
 
     def _verified(self) -> list[Verified]:

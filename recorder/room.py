@@ -28,6 +28,9 @@ REPORT_S = 2.0
 SAVE_S = 2.0
 # With nobody there to record for so long, the recording ends by itself.
 EMPTY_S = 30.0
+# How long another recorder is waited for when this one is shut down, and how often it is asked whether one has come.
+HAND_OVER_S, ASK_S = 15.0, 0.25
+HANDED_OVER = "the recorder was shut down"
 
 
 class RoomRecorder:
@@ -59,7 +62,9 @@ class RoomRecorder:
         self._token = ""
         self._ice: IceServers | None = None
         self._stopping = asyncio.Event()
+        self._report_now = asyncio.Event()
         self._reason = "stopped"
+        self._leaving_s: float | None = None
         self._alone_since = self._heard_s = time.monotonic()
 
     def stop(self, reason: str) -> None:
@@ -67,6 +72,32 @@ class RoomRecorder:
         if not self._stopping.is_set():
             self._reason = reason
             self._stopping.set()
+
+    def hand_over(self) -> None:
+        """Go on until another recorder has it, if there is one; then end, with everything that was sent until now."""
+        if self._leaving_s is None:
+            self._leaving_s = time.monotonic()
+            self._report_now.set()
+
+    @property
+    def _is_leaving(self) -> bool:
+        # Who was told to stop is not to be followed by another: what is there is handed in.
+        return self._leaving_s is not None and not self._stopping.is_set()
+
+    @property
+    def people(self) -> int:
+        """How many persons are in the room."""
+        return len(self._people)
+
+    @property
+    def sending(self) -> int:
+        """How many of them are being recorded."""
+        return len(self._peers)
+
+    @property
+    def bytes(self) -> int:
+        """Written until now."""
+        return self._tracks.bytes
 
     async def run(self) -> None:
         """Until stopped: then close, finalise, upload, tell. Never raises for what the world does."""
@@ -210,7 +241,7 @@ class RoomRecorder:
     async def _report(self) -> None:
         """The heartbeat. When the server is away the recording goes on."""
         looked_s = time.monotonic()
-        while True:
+        while not (self._stopping.is_set() and self._reason == HANDED_OVER):
             state = "paused" if self._tracks.paused else "recording" if self._mailbox is not None else "starting"
             now_s = time.monotonic()
             news = self._news(state, now_s - looked_s)
@@ -218,13 +249,30 @@ class RoomRecorder:
             try:
                 answer = await self._server.call("POST", f"/recordings/{self.recording}/report", news)
                 self._wanted(answer["wanted"])
+                self._watch_the_handing_over(answer.get("others", 0))
             except Away as error:
                 log.warning("recording=%s the server is away (%s); recording goes on", self.recording, error)
+                self._watch_the_handing_over(0)
             except Refused as refusal:
                 self.stop("lease lost" if refusal.code == "lease-lost" else str(refusal))
                 return
-            # A new recorder reports at once that it has joined; then in its own rhythm.
-            await asyncio.sleep(REPORT_S if state != "starting" else 0.1)
+            await self._pause(state)
+
+    async def _pause(self, state: str) -> None:
+        """Until the next report: in its own rhythm, but at once when it has joined or is to go."""
+        if self._is_leaving:
+            await asyncio.sleep(ASK_S)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._report_now.wait(), REPORT_S if state != "starting" else 0.1)
+            self._report_now.clear()
+
+    def _watch_the_handing_over(self, others: int) -> None:
+        """Without another to take over, or after a while, it ends here; it goes on when a recorder is back."""
+        if self._leaving_s is None or self._stopping.is_set():
+            return
+        if others == 0 or time.monotonic() - self._leaving_s > HAND_OVER_S:
+            self.stop(HANDED_OVER)
 
     def _news(self, state: str, period_s: float) -> dict[str, Any]:
         """How it goes, and what the host should know."""
@@ -238,7 +286,9 @@ class RoomRecorder:
         hours = watch.hours_left(free, self._tracks.bytes, rate)
         if hours is not None and hours < watch.LOW_HOURS:
             alarms.append({"kind": "disk"})
-        return {"segment": self._segment, "state": state, "tracks": tracks, "alarms": alarms, "disk_hours": hours}
+        return {"segment": self._segment, "state": state, "tracks": tracks, "alarms": alarms, "disk_hours": hours} | (
+            {"leaving": True} if self._is_leaving else {}
+        )
 
     async def _keep(self) -> None:
         """Whatever the server does: save what is known, and see whether to go on."""
@@ -299,6 +349,9 @@ class RoomRecorder:
             described = await handin.hand_in(self._settings, self._folder)
         except publish.Refused as refusal:
             log.error("recording=%s the server does not take it: %s", self.recording, refusal)
+            return
+        if self._reason == HANDED_OVER:
+            log.info("recording=%s is left to the recorder that comes next", self.recording)
             return
         await self._earlier()
         await handin.end(self._server, described, self._segment, self._reason)

@@ -1,7 +1,12 @@
-"""A recorder waits in its own mailbox for work: recordings to claim, steps to enqueue. Several at once; on SIGTERM it drains."""
+"""A recorder waits in its own mailbox for work: recordings to claim, steps to enqueue. Several at once.
+
+On SIGTERM it drains: no new work, and what it records is taken over by others, or goes on when it is back.
+"""
 
 import asyncio
 import logging
+import shutil
+import time
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
@@ -9,12 +14,15 @@ from typing import Any
 
 from recorder import handin, publish, segment
 from recorder.api import Away, Refused, Server, backoff_s
+from recorder.capacity import Capacity
 from recorder.config import Settings
 from recorder.mailbox import Gone, Mailbox
 from recorder.room import RoomRecorder
 
 log = logging.getLogger(__name__)
-SHUT_DOWN = "the recorder was shut down"
+MEASURE_S = 2.0
+# A recording that waits is invited to again and again: so often we say again why we cannot take it, seconds.
+SAY_AGAIN_S = 20.0
 
 
 class Service:
@@ -28,23 +36,27 @@ class Service:
         # Recording → what hands in its segments of an earlier run.
         self._earlier: dict[str, list[asyncio.Task[None]]] = {}
         self._claiming: set[str] = set()
+        # Recording → (why we have declined it, when we said so).
+        self._declined: dict[str, tuple[str, float]] = {}
+        self._capacity = Capacity(settings.capacity, time.process_time, time.monotonic)
         self._draining = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until stopping is set; then no new work, what runs is stopped and handed in."""
+        """Until stopping is set; then no new work, what runs is handed over, and what it recorded is handed in."""
         self._settings.work_dir.mkdir(parents=True, exist_ok=True)
         # Before anything new begins: which folders are another, dead run's.
         one_by_one = asyncio.Lock()
         for folder in segment.left_over(self._settings.work_dir):
             task = self._begin(self._hand_in(folder, one_by_one))
             self._earlier.setdefault(folder.parent.name, []).append(task)
-        waiting = asyncio.create_task(self._wait_for_work())
+        waiting = [asyncio.create_task(work) for work in (self._wait_for_work(), self._measure())]
         await stopping.wait()
         self._draining = True
-        waiting.cancel()
+        for task in waiting:
+            task.cancel()
         for recorder in self._rooms.values():
-            recorder.stop(SHUT_DOWN)
-        await asyncio.gather(waiting, *self._tasks, return_exceptions=True)
+            recorder.hand_over()
+        await asyncio.gather(*waiting, *self._tasks, return_exceptions=True)
         await self._server.close()
 
     async def _wait_for_work(self) -> None:
@@ -61,7 +73,8 @@ class Service:
             try:
                 async for message in mailbox.messages():
                     if message["kind"] == "invite":
-                        self._begin(self._record(str(message["body"]["recording"]), entered["participant"]["id"]))
+                        invited = str(message["body"]["recording"]), int(message["body"].get("people", 0))
+                        self._begin(self._record(*invited, entered["participant"]["id"]))
                     elif message["kind"] == "process":
                         self._begin(self._process(str(message["body"]["recording"]), str(message["body"]["step"])))
             except Gone:
@@ -79,12 +92,42 @@ class Service:
         if not task.cancelled() and task.exception() is not None:
             log.error("work failed", exc_info=task.exception())
 
-    async def _record(self, recording: str, recorder: str) -> None:
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(MEASURE_S)
+            self._capacity.measure(sum(room.sending for room in self._rooms.values()))
+
+    def _refusal(self, people: int) -> str | None:
+        rooms = self._rooms.values()
+        return self._capacity.refusal(
+            running=len(self._rooms) + len(self._claiming),
+            expected=sum(max(0, room.people - room.sending) for room in rooms),
+            people=people,
+            free_bytes=shutil.disk_usage(self._settings.work_dir).free,
+            written_bytes=sum(room.bytes for room in rooms),
+        )
+
+    async def _decline(self, recording: str, why: str, recorder: str) -> None:
+        """Those who wait should know why; not each time that we are asked."""
+        before, at_s = self._declined.get(recording, ("", 0.0))
+        if why == before and time.monotonic() - at_s < SAY_AGAIN_S:
+            return
+        self._declined[recording] = (why, time.monotonic())
+        log.info("recording=%s not taken: %s", recording, why)
+        try:
+            await self._server.call("POST", f"/recordings/{recording}/decline", {"recorder": recorder, "why": why})
+        except (Refused, Away):
+            pass  # it will ask again, or somebody else has it
+
+    async def _record(self, recording: str, people: int, recorder: str) -> None:
         """Claim, and record until told to stop. Another recorder may be quicker: that is no failure of ours."""
-        if self._draining or recording in self._rooms or len(self._rooms) + len(self._claiming) >= self._settings.capacity:
+        if self._draining or recording in self._rooms or recording in self._claiming:
             return
-        if recording in self._claiming:
+        why = self._refusal(people)
+        if why is not None:
+            await self._decline(recording, why, recorder)
             return
+        self._declined.pop(recording, None)
         self._claiming.add(recording)
         try:
             claim = await self._server.call("POST", f"/recordings/{recording}/claim", {"recorder": recorder})
@@ -97,7 +140,7 @@ class Service:
         running = RoomRecorder(self._settings, self._server, claim, partial(self._wait_for_earlier, recording))
         self._rooms[recording] = running
         if self._draining:
-            running.stop(SHUT_DOWN)
+            running.hand_over()
         try:
             await running.run()
         finally:
@@ -120,8 +163,8 @@ class Service:
                 if refusal.status in (404, 410):
                     (folder / "published").touch()
                 return
-            # One that should go on is claimed anew when its lease has lapsed.
-            if found["wanted"] == "stopped" and found["state"] == "stopping":
+            # One that should go on is claimed anew when its lease has lapsed; of one that is over everything is made anew.
+            if found["wanted"] == "stopped":
                 await handin.end(self._server, described, folder.name, "stopped")
 
     async def _wait_for_earlier(self, recording: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import select
 
-from signaling import auth, calls, clock, consent, errors, hot, jobs, recordings, rooms, schemas, turn
+from signaling import auth, calls, clock, consent, control, errors, hot, jobs, recordings, rooms, schemas, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.several import Asked, SeveralPolls
@@ -53,6 +53,14 @@ def close_room(room: str) -> Any:
     return {}
 
 
+@call(api, "POST", "/rooms/<room>/settings", "Set how the room works", "host", schemas.RoomSettings)
+def change_settings(room: str) -> Any:
+    wish = body(schemas.RoomSettings)
+    host_of(room)
+    with server().transaction() as tx:
+        return {"settings": rooms.change_settings(tx, room, wish.model_dump(exclude_unset=True))}
+
+
 @call(api, "POST", "/rooms/<room>/participants", "Join", "anyone", schemas.Enter)
 def enter(room: str) -> Any:
     wish = body(schemas.Enter)
@@ -65,12 +73,19 @@ def enter(room: str) -> Any:
         entered = rooms.enter(server(), tx, room, wish.name, wish.kind, role)
         running = recordings.active(tx.connection, room)
         answers = consent.answers(tx.connection, running.id) if running else {}
+        room_settings = rooms.settings_of(tx.connection, room)
         now_s = tx.now_ms // 1000
     for other in entered["participants"]:
         other["consent"] = answers.get(other["id"])
     settings = server().settings
     recording = recordings.brief(running) if running else None
-    more = {"wait_s": settings.wait_s, "after": 0, "recording": recording, "consent": settings.consent}
+    more = {
+        "wait_s": settings.wait_s,
+        "after": 0,
+        "recording": recording,
+        "consent": settings.consent,
+        "settings": room_settings,
+    }
     return entered | turn.ice(settings, entered["participant"]["id"], now_s) | more, 201
 
 
@@ -216,10 +231,10 @@ def _asked(one: schemas.OnePoll) -> Asked:
 # -- recording: the host -------------------------------------------------------------------------------------------------------
 
 
-@call(api, "POST", "/rooms/<room>/recording", "Start, stop, pause, resume, mark", "host", schemas.RecordingAction)
+@call(api, "POST", "/rooms/<room>/recording", "Start, stop, pause, resume, mark", "participant", schemas.RecordingAction)
 def act(room: str) -> Any:
     wish = body(schemas.RecordingAction)
-    by = host_of(room)
+    by = _who_may(wish.action, room)
     with server().transaction() as tx:
         match wish.action:
             case "start":
@@ -231,6 +246,18 @@ def act(room: str) -> Any:
             case "pause" | "resume":
                 state = recordings.pause(tx, room, by, paused=wish.action == "pause")
     return {"recording": state}
+
+
+def _who_may(action: str, room: str) -> str:
+    """The name of who is calling: the host by key or token, or whom the room lets. Raises not_yours."""
+    if calls.bearer().startswith("hk_"):
+        return host_of(room)
+    caller = participant()
+    if caller.room != room:
+        raise errors.not_yours("You are not a participant of this room.")
+    with server().reading() as connection:
+        control.check(action, caller, rooms.present(connection, room), rooms.settings_of(connection, room))
+    return caller.name
 
 
 @call(api, "POST", "/rooms/<room>/consent", "Agree to be recorded, decline, or withdraw", "participant", schemas.Consent)
@@ -327,13 +354,22 @@ def claim_recording(recording: str) -> Any:
         return recordings.claim(server(), tx, recording, wish.recorder)
 
 
+@call(api, "POST", "/recordings/<recording>/decline", "A recorder cannot take it now", "recorder", schemas.Decline)
+def decline_recording(recording: str) -> Any:
+    wish = body(schemas.Decline)
+    recorder()
+    with server().transaction() as tx:
+        recordings.decline(tx, recording, wish.why)
+    return {}
+
+
 @call(api, "POST", "/recordings/<recording>/report", "The recorder's heartbeat", "recorder", schemas.Report)
 def report(recording: str) -> Any:
     news = body(schemas.Report)
     recorder()
     live = news.model_dump(include={"tracks", "alarms", "disk_hours"}, exclude_none=True)
     with server().transaction() as tx:
-        return recordings.report(server(), tx, recording, news.segment, news.state, live)
+        return recordings.report(server(), tx, recording, news.segment, news.state, live, leaving=news.leaving)
 
 
 @call(api, "POST", "/recordings/<recording>/end", "The recorder is done", "recorder", schemas.End)

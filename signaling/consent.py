@@ -51,7 +51,7 @@ def answer(server: Server, tx: Transaction, room: str, caller: Caller, wish: dic
     if not rooms.is_here(tx.connection, caller.id):
         raise errors.participant_gone()
     recording = _running(tx.connection, room, wish["recording"])
-    _may_say_how(server, caller, wish["how"])
+    _may_say_how(server, caller, wish["how"], recording.requested_by)
     before = answers(tx.connection, recording.id).get(caller.id)
     if wish["answer"] == WITHDRAWN and before not in (GIVEN, WITHDRAWN):
         raise errors.Problem(409, "nothing-to-withdraw", "Nothing to withdraw", "You have not agreed to be recorded.")
@@ -80,11 +80,11 @@ def _running(connection: Connection, room: str, recording: str | None) -> Row[An
     return row
 
 
-def _may_say_how(server: Server, caller: Caller, how: str) -> None:
+def _may_say_how(server: Server, caller: Caller, how: str, started_by: str) -> None:
     if how == "notice" and server.settings.consent != "notice":
         raise errors.not_yours("On this server a notice is no consent: ask the participant.")
-    if how == "started" and caller.role != "host":
-        raise errors.not_yours("Only a host can have started a recording.")
+    if how == "started" and caller.role != "host" and caller.name != started_by:
+        raise errors.not_yours("Only who has started a recording need not be asked.")
 
 
 def _next_number(connection: Connection, recording: str) -> int:

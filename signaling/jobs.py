@@ -6,7 +6,7 @@ A row, not the broker, is the truth: a broker may lose a task with its worker, a
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from signaling import errors
 from signaling.models import Job
@@ -36,6 +36,12 @@ def create(tx: Transaction, recording: str, lease_s: int) -> list[str]:
     ]  # fmt: skip
     tx.connection.execute(insert(Job), rows)
     return [STEPS[0]]
+
+
+def restart(tx: Transaction, recording: str, lease_s: int) -> list[str]:
+    """All steps once more, for other tracks than before. Returns the steps to enqueue."""
+    tx.connection.execute(delete(Job).where(Job.recording_id == recording))
+    return create(tx, recording, lease_s)
 
 
 def _rows(connection: Connection, recording: str) -> list[Any]:

@@ -7,9 +7,9 @@ conditional update, so that two who try at once do it once. Everyone in the room
 import logging
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from signaling import errors, ids, jobs, rooms
+from signaling import errors, ids, jobs, queue, rooms
 from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment
 from signaling.server import Server, Transaction
 
@@ -17,9 +17,21 @@ log = logging.getLogger(__name__)
 
 RUNNING = ("requested", "starting", "recording", "paused", "stopping")
 CLAIMED = ("starting", "recording", "paused", "stopping")
+SETTLED = ("ready", "failed")
 # A stopping recording whose recorder does not come back is finished with what was uploaded.
 GIVE_UP_MS = 60_000
+# One that nobody records and whose room is empty for so long: nobody comes for it any more.
+FORGOTTEN_MS = 600_000
+# Those who wait are told again when their recording begins so much sooner or later, seconds.
+WORTH_TELLING_S = 60
+# How many of the last recordings tell how long one takes.
+KNOWN_LENGTHS = 50
 NO_RECORDER = "No recorder is there yet: it starts as soon as one is."
+WHY = {
+    "busy": "All recorders are busy: it starts as soon as one is free.",
+    "disk": "The recorder's disk is nearly full: it starts as soon as there is room.",
+    "leaving": "The recorder is being restarted: it starts as soon as it is back.",
+}
 
 
 def find(connection: Connection, recording: str) -> Row[Any]:
@@ -40,7 +52,7 @@ def brief(row: Any) -> dict[str, Any]:
     """What everyone in the room sees."""
     return {
         "id": row.id, "state": row.state, "wanted": row.wanted, "by": row.requested_by,
-        "started_at_ms": row.started_at_ms, "reason": row.reason,
+        "started_at_ms": row.started_at_ms, "reason": row.reason, "waiting": row.live.get("waiting"),
     }  # fmt: skip
 
 
@@ -88,12 +100,12 @@ def start(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]
     tx.connection.execute(
         insert(Recording).values(
             id=recording, room_id=room, state="requested", wanted="recording", reason=None if waiting else NO_RECORDER,
-            requested_by=by, recorder_id=None, lease_until_ms=None, live={},
+            requested_by=by, recorder_id=None, lease_until_ms=None, live={} if waiting else {"waiting": {"why": "none"}},
             requested_at_ms=tx.now_ms, started_at_ms=None, ended_at_ms=None, duration_ms=None,
         )
     )  # fmt: skip
     note(tx, recording, "requested", by)
-    tx.notify(waiting, "invite", {"recording": recording, "room": room})
+    tx.notify(waiting, "invite", {"recording": recording, "room": room, "people": rooms.people_in(tx.connection, room)})
     server.unsettled = True
     return _tell(tx, recording)
 
@@ -149,8 +161,43 @@ def work_for(tx: Transaction, recorder: str) -> None:
     unclaimed = select(Recording.id, Recording.room_id).where(
         (Recording.state == "requested") | (Recording.state.in_(CLAIMED) & (Recording.lease_until_ms < tx.now_ms))
     )
-    for recording, room in tx.connection.execute(unclaimed).all():
-        tx.notify([recorder], "invite", {"recording": recording, "room": room})
+    for recording, room in tx.connection.execute(unclaimed.order_by(Recording.requested_at_ms, Recording.id)).all():
+        tx.notify([recorder], "invite", {"recording": recording, "room": room, "people": rooms.people_in(tx.connection, room)})
+
+
+def decline(tx: Transaction, recording: str, why: str) -> None:
+    """No recorder could take it until now: everybody in the room is told why, and about when it will begin.
+
+    Raises no_such_recording. Of one that runs nothing is said: somebody has been quicker.
+    """
+    rooms.lock(tx, find(tx.connection, recording).room_id)
+    row = find(tx.connection, recording)
+    if row.state == "requested":
+        _tell_waiting(tx, row, why)
+
+
+def _tell_waiting(tx: Transaction, row: Row[Any], why: str) -> None:
+    before = row.live.get("waiting", {})
+    place, starts_in_s = _queue(tx, row)
+    now: dict[str, Any] = {"why": why, "place": place, "starts_in_s": starts_in_s if why == "busy" else None}
+    if before and all(before.get(key) == now[key] for key in ("why", "place")):
+        moved_s = abs((before.get("starts_in_s") or 0) - (now["starts_in_s"] or 0))
+        if moved_s < WORTH_TELLING_S:
+            return
+    _change(tx, row.id, ("requested",), live={"waiting": now}, reason=WHY[why])
+    _tell(tx, row.id)
+
+
+def _queue(tx: Transaction, row: Row[Any]) -> tuple[int, int | None]:
+    """(its place among those that wait, in about how many seconds it begins)."""
+    before = (Recording.state == "requested", Recording.requested_at_ms < row.requested_at_ms)
+    place = 1 + tx.connection.execute(select(func.count()).select_from(Recording).where(*before)).scalar_one()
+    began = func.coalesce(Recording.started_at_ms, Recording.requested_at_ms)
+    claimed = tx.connection.execute(select(began).where(Recording.state.in_(CLAIMED)))
+    ages_s = [(tx.now_ms - began_ms) / 1000 for (began_ms,) in claimed]
+    over = select(Recording.duration_ms).where(Recording.duration_ms > 0).order_by(Recording.ended_at_ms.desc())
+    lengths_s = [(length_ms or 0) / 1000 for (length_ms,) in tx.connection.execute(over.limit(KNOWN_LENGTHS))]
+    return place, queue.starts_in_s(place, ages_s, lengths_s)
 
 
 def claim(server: Server, tx: Transaction, recording: str, recorder: str) -> dict[str, Any]:
@@ -162,7 +209,7 @@ def claim(server: Server, tx: Transaction, recording: str, recorder: str) -> dic
     claimed = tx.connection.execute(
         update(Recording)
         .where(Recording.id == recording, free)
-        .values(recorder_id=recorder, lease_until_ms=lease_until, reason=None)
+        .values(recorder_id=recorder, lease_until_ms=lease_until, reason=None, live={})
     )
     if claimed.rowcount == 0:
         raise errors.already_claimed()
@@ -196,20 +243,22 @@ def _holds(tx: Transaction, recording: str, segment: str) -> Row[Any]:
 
 
 def report(
-    server: Server, tx: Transaction, recording: str, segment: str, state: str, live: dict[str, Any]
+    server: Server, tx: Transaction, recording: str, segment: str, state: str, live: dict[str, Any], leaving: bool = False
 ) -> dict[str, Any]:
     """The recorder's heartbeat: renews the lease, says how it goes. Raises lease_lost.
 
     state: starting, recording, paused as the recorder sees it. live: tracks, alarms, disk_hours; the hosts are told of other
-    alarms than before. Returns what is wanted of it.
+    alarms than before. leaving: its lease ends now, and others are invited; it goes on until one has claimed it. Returns what is
+    wanted of it, and to a leaving one how many others there are.
     """
     row = _holds(tx, recording, segment)
     if row.state not in CLAIMED:
         raise errors.lease_lost()
     server.unsettled = True
+    lasts_ms = -1 if leaving else server.settings.lease_s * 1000
     values: dict[str, Any] = {
-        "lease_until_ms": tx.now_ms + server.settings.lease_s * 1000,
-        "live": live | {"at_ms": tx.now_ms},
+        "lease_until_ms": tx.now_ms + lasts_ms,
+        "live": live | {"at_ms": tx.now_ms, "leaving": leaving},
     }
     moved = row.state != "stopping" and state != row.state
     if moved:
@@ -222,7 +271,13 @@ def report(
     if _what(live) != _what(row.live):
         hosts = [one["id"] for one in rooms.present(tx.connection, row.room_id) if one["role"] == "host"]
         tx.notify(hosts, "recording", {"recording": brief(find(tx.connection, recording)), "alarms": live["alarms"]})
-    return {"wanted": row.wanted, "lease_s": server.settings.lease_s}
+    answer = {"wanted": row.wanted, "lease_s": server.settings.lease_s}
+    if not leaving:
+        return answer
+    others = [one for one in recorders(tx.connection) if one != row.recorder_id]
+    invitation = {"recording": recording, "room": row.room_id, "people": rooms.people_in(tx.connection, row.room_id)}
+    tx.notify(others, "invite", invitation)
+    return answer | {"others": len(others)}
 
 
 def _what(live: dict[str, Any]) -> set[tuple[str, ...]]:
@@ -231,7 +286,13 @@ def _what(live: dict[str, Any]) -> set[tuple[str, ...]]:
 
 
 def end(server: Server, tx: Transaction, recording: str, segment: str, reason: str, duration_ms: int) -> dict[str, Any]:
-    """The recorder is done and its files are here: on to the pipeline. Raises lease_lost; repeated, it changes nothing."""
+    """The recorder is done and its files are here: on to the pipeline. Raises lease_lost; repeated, it changes nothing.
+
+    A segment that comes after the end (its recorder was dead, and is back) has everything made anew; 409 still-processing while
+    the pipeline works on what came before.
+    """
+    if find(tx.connection, recording).state in (*SETTLED, "processing") and _has_not_ended(tx, recording, segment):
+        return {"next": _reopen(server, tx, recording, segment)}
     row = _holds(tx, recording, segment)
     tx.connection.execute(
         update(Segment).where(Segment.id == segment, Segment.ended_at_ms.is_(None)).values(ended_at_ms=tx.now_ms)
@@ -239,6 +300,22 @@ def end(server: Server, tx: Transaction, recording: str, segment: str, reason: s
     if row.state not in CLAIMED:
         return {"next": jobs.due(tx.connection, recording)}
     return {"next": _finish(server, tx, recording, reason, duration_ms)}
+
+
+def _has_not_ended(tx: Transaction, recording: str, segment: str) -> bool:
+    open_one = (Segment.recording_id == recording, Segment.id == segment, Segment.ended_at_ms.is_(None))
+    return tx.connection.execute(select(Segment.id).where(*open_one)).first() is not None
+
+
+def _reopen(server: Server, tx: Transaction, recording: str, segment: str) -> list[str]:
+    if not _change(tx, recording, SETTLED, state="processing", reason=None):
+        raise errors.Problem(409, "still-processing", "Still processing", "Its pipeline runs: say it again when that is done.")
+    server.unsettled = True
+    tx.connection.execute(update(Segment).where(Segment.id == segment).values(ended_at_ms=tx.now_ms))
+    note(tx, recording, "late", "recorder", {"segment": segment})
+    steps = jobs.restart(tx, recording, server.settings.job_lease_s)
+    _tell(tx, recording)
+    return steps
 
 
 def _finish(server: Server, tx: Transaction, recording: str, reason: str, duration_ms: int | None) -> list[str]:
@@ -317,7 +394,7 @@ def sweep(server: Server) -> None:
         return
     with server.reading() as connection:
         unsettled = select(Recording.__table__).where(Recording.state.in_((*RUNNING, "processing")))
-        rows = connection.execute(unsettled).all()
+        rows = connection.execute(unsettled.order_by(Recording.requested_at_ms, Recording.id)).all()
         waiting = recorders(connection)
     server.unsettled = bool(rows)
     for row in rows:
@@ -331,10 +408,30 @@ def sweep(server: Server) -> None:
 
 
 def _seek_recorder(server: Server, tx: Transaction, row: Row[Any], waiting: list[str]) -> None:
-    if row.state == "stopping" and (row.lease_until_ms or 0) < tx.now_ms - GIVE_UP_MS:
+    people = rooms.people_in(tx.connection, row.room_id)
+    since_ms = row.lease_until_ms or row.requested_at_ms
+    if row.state == "stopping" and since_ms < tx.now_ms - GIVE_UP_MS:
         _finish(server, tx, row.id, "The recorder did not come back; this is what it had sent.", None)
         return
-    tx.notify(waiting, "invite", {"recording": row.id, "room": row.room_id})
+    if people == 0 and since_ms < tx.now_ms - FORGOTTEN_MS:
+        _forget(server, tx, row)
+        return
+    goes_on = row.live.get("leaving") and row.live["at_ms"] > tx.now_ms - server.settings.lease_s * 1000
+    if row.state != "requested" and "waiting" not in row.live and not goes_on:
+        # Nobody should believe that what they say now is kept.
+        _change(tx, row.id, (row.state,), live={"waiting": {"why": "interrupted"}})
+        _tell(tx, row.id)
+    tx.notify(waiting, "invite", {"recording": row.id, "room": row.room_id, "people": people})
+
+
+def _forget(server: Server, tx: Transaction, row: Row[Any]) -> None:
+    """Everybody has left, and no recorder came: it ends as what it is."""
+    if row.state == "requested":
+        reason = "Everybody had left before a recorder could begin."
+        _change(tx, row.id, ("requested",), state="failed", wanted="stopped", reason=reason, ended_at_ms=tx.now_ms)
+        _tell(tx, row.id)
+    else:
+        _finish(server, tx, row.id, "The recorder did not come back; this is what it had sent.", None)
 
 
 # -- the library ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from signaling.server import Server, Transaction
 
 log = logging.getLogger(__name__)
 
+DEFAULTS: dict[str, Any] = {"who_may_record": "host"}
+
 
 def make(tx: Transaction, title: str) -> tuple[str, str]:
     """A new room. Returns (room id, host key); the key is known to nobody afterwards."""
@@ -32,6 +34,23 @@ def title_of(connection: Connection, room: str) -> str:
     """Raises no_such_room, room_closed."""
     row = connection.execute(select(Room.title, Room.closed_at_ms).where(Room.id == room)).first()
     return _open_title(row)
+
+
+def settings_of(connection: Connection, room: str) -> dict[str, Any]:
+    """What its host has set, and the defaults of the rest. Raises no_such_room."""
+    found = connection.execute(select(Room.settings).where(Room.id == room)).first()
+    if found is None:
+        raise errors.no_such_room()
+    return DEFAULTS | dict(found[0])
+
+
+def change_settings(tx: Transaction, room: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """Set what is in the wish, leave the rest; everybody is told. Returns all settings. Raises no_such_room, room_closed."""
+    lock(tx, room)
+    settings = settings_of(tx.connection, room) | wish
+    tx.connection.execute(update(Room).where(Room.id == room).values(settings=settings))
+    tx.notify([one["id"] for one in present(tx.connection, room)], "room", {"settings": settings})
+    return settings
 
 
 def count(connection: Connection) -> int:

@@ -37,6 +37,12 @@ class MakeRoom(Body):
     title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)] = ""
 
 
+class RoomSettings(Body):
+    """What is not there stays as it is."""
+
+    who_may_record: Literal["host", "everyone"] = "host"
+
+
 class Enter(Body):
     name: Name
     kind: Literal["person", "recorder"] = "person"
@@ -92,6 +98,13 @@ class Claim(Body):
     recorder: Id
 
 
+class Decline(Body):
+    """Why a recorder cannot take a recording now: it records all it can, its disk is nearly full, or it is being shut down."""
+
+    recorder: Id
+    why: Literal["busy", "disk", "leaving"]
+
+
 class LiveTrack(BaseModel):
     """How one track does right now; further figures are kept and shown as they come."""
 
@@ -121,6 +134,8 @@ class Report(Body):
     tracks: Annotated[list[LiveTrack], Field(max_length=200)] = []
     alarms: Annotated[list[Alarm], Field(max_length=100)] = []
     disk_hours: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    # The recorder is being shut down: others are to take over.
+    leaving: bool = False
 
 
 class End(Body):

@@ -15,9 +15,7 @@ from tests.networks import lab, parts
 from tests.people import eventually, free_port
 
 RELAY = "203.0.113.11"
-URLS = (
-    f"turn:{RELAY}:3478,turn:{RELAY}:3478?transport=tcp,turns:{RELAY}:443?transport=tcp,turn:{RELAY}:443?transport=tcp"
-)
+URLS = f"turn:{RELAY}:3478,turn:{RELAY}:3478?transport=tcp,turns:{RELAY}:443?transport=tcp,turn:{RELAY}:443?transport=tcp"
 
 
 class Place:

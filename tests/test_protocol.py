@@ -105,7 +105,14 @@ def test_answers_have_the_members_the_protocol_shows(cast: Cast) -> None:
     shown = re.search(r'```json\n(\{"participant": .*?)\n```', TEXT, re.S)[1]
     assert joined.json.keys() <= members(shown)
     assert joined["participant"].keys() == {"id", "name", "kind", "role", "joined_at_ms"}
-    assert cast.door.get(f"rooms/{cast.room}").json.keys() == {"room", "title", "participants", "max_participants", "recording", "consent"}
+    assert cast.door.get(f"rooms/{cast.room}").json.keys() == {
+        "room",
+        "title",
+        "participants",
+        "max_participants",
+        "recording",
+        "consent",
+    }
     assert cast.bob.ask().json.keys() == {"messages", "wait_s"}
 
 

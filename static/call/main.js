@@ -7,6 +7,7 @@ import { hostKeyOf } from "./hosts.js";
 import * as media from "./media.js";
 import { Network } from "./network.js";
 import { Panel } from "./panel.js";
+import { powersOf } from "./powers.js";
 import { preflight } from "./preflight.js";
 import { Prejoin } from "./prejoin.js";
 import { RecordingControl } from "./recording.js";
@@ -26,7 +27,7 @@ const REJOIN = `letterbox.rejoin.${roomId}`;
 
 const tiles = new Tiles(() => (find("#blocked").hidden = false));
 const panel = new Panel((tab) => (tab === "connection" ? network.show() : network.hide()));
-const recording = new RecordingControl(hostKey !== null, (action) => void act(action), (id) => room.participants.get(id)?.name ?? room.me?.name ?? "");
+const recording = new RecordingControl((action) => void act(action), (id) => room.participants.get(id)?.name ?? room.me?.name ?? "");
 
 /** @type {MediaStream} */
 let camera = new MediaStream();
@@ -65,6 +66,10 @@ const room = new Room(roomId, {
   consent(participant, answer) {
     if (participant.id === room.me?.id) consent.heard(answer);
     showPeople();
+  },
+  settings(settings) {
+    find("[data-testid=everyone-records]").checked = settings.who_may_record === "everyone";
+    showPowers();
   },
   chat(participant, text, atMs) {
     const isMine = participant.id === room.me?.id;
@@ -136,7 +141,23 @@ function showPeople() {
   const marks = new Map(everybody.map((one) => [one.id, markOf(one)]));
   panel.showPeople(everybody.sort((one, other) => one.joined_at_ms - other.joined_at_ms), room.me?.id, mediaStates, marks);
   for (const [id, mark] of marks) tiles.setMark(id, mark);
+  showPowers();
 }
+
+function showPowers() {
+  recording.allow(powersOf(room.me, room.participants.values(), room.settings));
+  find("#room-settings").hidden = room.me?.role !== "host";
+}
+
+find("[data-testid=everyone-records]").addEventListener("change", async (/** @type {Event} */ event) => {
+  const box = /** @type {HTMLInputElement} */ (event.target);
+  try {
+    await call("POST", `/rooms/${roomId}/settings`, { token: room.token, body: { who_may_record: box.checked ? "everyone" : "host" } });
+  } catch (error) {
+    box.checked = room.settings.who_may_record === "everyone";
+    announce(wordsOf(error));
+  }
+});
 
 /**
  * Everybody sees who is not recorded.
@@ -375,7 +396,7 @@ const KEYS = {
   c: () => panel.toggle("chat"),
   p: () => panel.toggle("people"),
   n: () => panel.toggle("connection"),
-  k: () => recording.isRunning && hostKey && act("mark"),
+  k: () => recording.mayMark && act("mark"),
   r: () => question.focus(),
   "?": () => help.showModal(),
 };

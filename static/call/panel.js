@@ -44,7 +44,7 @@ export class Panel {
       find(`#${PLACES[tab] ?? tab}`).hidden = tab !== name;
       find(`#show-${tab}`).setAttribute("aria-expanded", String(tab === name));
     }
-    find("#to-connection").hidden = name !== "people";
+    for (const part of ["#to-connection", "#people-settings"]) find(part).hidden = name !== "people";
     this.onTab(name);
     if (name === "chat") {
       this.count(0);

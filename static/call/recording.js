@@ -12,15 +12,15 @@ const RUNNING = new Set(["requested", "starting", "recording", "paused", "stoppi
 
 export class RecordingControl {
   /**
-   * @param {boolean} isHost
    * @param {(action: "start" | "stop" | "pause" | "resume" | "mark") => void} onAction
    * @param {(participant: string) => string} nameOf
    */
-  constructor(isHost, onAction, nameOf) {
+  constructor(onAction, nameOf) {
     this.nameOf = nameOf;
+    /** @type {import("./powers.js").Powers} */
+    this.powers = "none";
     /** @type {Recording | null} */
     this.recording = null;
-    find("#host-recording").hidden = !isHost;
     find("[data-testid=record-start]").addEventListener("click", () => onAction("start"));
     find("[data-testid=record-stop]").addEventListener("click", () => onAction("stop"));
     find("[data-testid=record-mark]").addEventListener("click", () => onAction("mark"));
@@ -44,11 +44,10 @@ export class RecordingControl {
     banner.hidden = !this.isRunning;
     banner.dataset.state = recording?.state ?? "";
     document.body.classList.toggle("is-recorded", recording?.state === "recording");
-    find("[data-testid=record-start]").hidden = this.isRunning;
-    for (const name of ["stop", "pause", "mark"]) find(`[data-testid=record-${name}]`).hidden = !this.isRunning;
+    this.showButtons();
     if (recording) {
       find("#recording-text").textContent = t(`recording.${recording.state}`, { by: recording.by });
-      find("#recording-reason").textContent = recording.state === "requested" ? (recording.reason ?? "") : "";
+      find("#recording-reason").textContent = this.isRunning ? reasonOf(recording.waiting) : "";
       const paused = recording.wanted === "paused";
       setIcon(find("[data-testid=record-pause]"), paused ? "play" : "pause", t(paused ? "recording.resume" : "recording.pause"));
       if (recording.state !== before && SPOKEN.has(recording.state)) announce(t(`recording.${recording.state}`, { by: recording.by }));
@@ -56,6 +55,22 @@ export class RecordingControl {
     if (alarms || !this.isRunning) this.warn(alarms ?? []);
     if (mark) announce(t("recording.marked", { by: mark.by }));
     this.tick();
+  }
+
+  /** @param {import("./powers.js").Powers} powers */
+  allow(powers) {
+    this.powers = powers;
+    this.showButtons();
+  }
+
+  get mayMark() {
+    return this.isRunning && this.powers !== "none";
+  }
+
+  showButtons() {
+    find("[data-testid=record-start]").hidden = this.isRunning;
+    for (const name of ["stop", "pause", "mark"]) find(`[data-testid=record-${name}]`).hidden = !this.isRunning;
+    find("#host-recording").hidden = !(this.powers === "all" || this.mayMark);
   }
 
   /** @param {Alarm[]} alarms */
@@ -81,4 +96,16 @@ export class RecordingControl {
     const since = this.recording?.started_at_ms;
     find("#recording-time").textContent = since && this.isRunning ? duration(Date.now() - since) : "";
   }
+}
+
+/**
+ * Why it does not record yet, or any more, and about when it will.
+ *
+ * @param {import("./room.js").Waiting | null | undefined} waiting
+ */
+function reasonOf(waiting) {
+  if (!waiting) return "";
+  const minutes = Math.max(1, Math.round((waiting.starts_in_s ?? 0) / 60));
+  if (waiting.why === "busy" && waiting.starts_in_s) return t(minutes === 1 ? "waiting.busy-soon" : "waiting.busy-until", { minutes, place: waiting.place ?? 1 });
+  return t(`waiting.${waiting.why}`);
 }

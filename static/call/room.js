@@ -15,7 +15,9 @@ import { askTogether } from "./tabs.js";
  * @typedef {import("./consent.js").Answer} Answer
  * @typedef {{id: string, name: string, kind: "person" | "recorder", role: string, joined_at_ms: number, consent?: Answer | null}} Participant
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
- * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null}} Recording
+ * @typedef {{why: "none" | "busy" | "disk" | "leaving" | "interrupted", place?: number, starts_in_s?: number | null}} Waiting
+ * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null, waiting?: Waiting | null}} Recording
+ * @typedef {{who_may_record: "host" | "everyone"}} Settings
  * @typedef {{kind: "silent" | "no-picture" | "loss" | "sound-only" | "disk", participant?: string, source?: string, since_ms?: number, percent?: number}} Alarm
  * @typedef {object} RoomEvents
  * @property {(participant: Participant) => void} joined
@@ -26,6 +28,7 @@ import { askTogether } from "./tabs.js";
  * @property {(participant: Participant, state: MediaState) => void} mediaState
  * @property {(recording: Recording | null, mark?: {label: string, by: string}, alarms?: Alarm[]) => void} recording
  * @property {(participant: Participant, answer: Answer) => void} consent
+ * @property {(settings: Settings) => void} settings  how the room works, now and whenever the host has changed it
  * @property {(participant: Participant, text: string, atMs: number) => void} chat
  * @property {(state: MailboxState) => void} connection
  * @property {(reason: string) => void} ended
@@ -61,6 +64,8 @@ export class Room {
     this.me = null;
     /** Whether anything of ours goes to a recorder. Without, there is not even a connection. */
     this.agreed = false;
+    /** @type {Settings} */
+    this.settings = { who_may_record: "host" };
     /** @type {"ask" | "notice"} */
     this.consentMode = "ask";
     /** @type {string | undefined} the recording that the answers we know are about */
@@ -91,6 +96,7 @@ export class Room {
       onState: (state) => this.connectionState(state),
     });
     for (const other of entered.participants) this.add(other, true);
+    this.changeSettings(entered.settings);
     this.on.recording(entered.recording);
     this.mailbox.start();
     this.sendState("*");
@@ -109,6 +115,12 @@ export class Room {
     clearTimeout(this.renewing);
     this.mailbox?.stop();
     for (const id of [...this.participants.keys()]) this.remove(id, "closed");
+  }
+
+  /** @param {Settings} settings */
+  changeSettings(settings) {
+    this.settings = settings;
+    this.on.settings(settings);
   }
 
   // -- people -------------------------------------------------------------------------------------------------------------
@@ -216,6 +228,8 @@ export class Room {
       if (body.recording.id !== this.recordingId) for (const participant of this.participants.values()) participant.consent = null;
       this.recordingId = body.recording.id;
       this.on.recording(body.recording, body.mark, body.alarms);
+    } else if (kind === "room") {
+      this.changeSettings(body.settings);
     } else if (kind === "consent" && body.recording === this.recordingId) {
       const participant = body.participant === this.me?.id ? this.me : this.participants.get(body.participant);
       if (!participant) return;

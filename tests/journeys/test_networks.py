@@ -37,9 +37,7 @@ def test_seven_tabs_of_one_browser_are_each_in_their_call(visitor, whole_house):
 
 
 def test_turn_credentials_are_renewed_before_they_lapse(browser, tmp_path):
-    house = WholeHouse(
-        tmp_path, LETTERBOX_TURN_URLS="turn:127.0.0.1:9", LETTERBOX_TURN_SECRET="s", LETTERBOX_TURN_TTL_S="4"
-    )
+    house = WholeHouse(tmp_path, LETTERBOX_TURN_URLS="turn:127.0.0.1:9", LETTERBOX_TURN_SECRET="s", LETTERBOX_TURN_TTL_S="4")
     try:
         ana, ben = Visitor(browser, house), Visitor(browser, house)
         room = ana.makes_room("Long")

@@ -36,9 +36,7 @@ def missing() -> str | None:
         "turnserver": "coturn",
         "certutil": "libnss3-tools",
     }
-    lacking = [
-        package for tool, package in needed.items() if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None
-    ]
+    lacking = [package for tool, package in needed.items() if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if lacking:
         return f"apt-get install {' '.join(lacking)}"
     tried = subprocess.run(["ip", "netns", "add", "lettertry"], capture_output=True, text=True)

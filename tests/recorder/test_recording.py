@@ -16,14 +16,17 @@ import pytest
 from people import RECORDER_KEY, ROOT, Cast, Gunicorn, eventually
 from senders import Caller, Picture, Sender, Voice, number_in, until
 
+from recorder import manifest
+
 
 class Recorder:
     """`python -m recorder`, and what it says."""
 
-    def __init__(self, house: Gunicorn, work_dir: Path) -> None:
+    def __init__(self, house: Gunicorn, work_dir: Path, capacity: int = 10) -> None:
         self.lines: list[str] = []
         told = {key: value for key, value in os.environ.items() if not key.startswith("LETTERBOX_")}
         told |= {"LETTERBOX_SERVER_URL": house.url, "LETTERBOX_RECORDER_KEY": RECORDER_KEY, "LETTERBOX_WORK_DIR": str(work_dir)}
+        told |= {"LETTERBOX_RECORDER_CAPACITY": str(capacity)}
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-m", "recorder"], cwd=ROOT, env=told, stderr=subprocess.PIPE, text=True
         )
@@ -50,11 +53,11 @@ def house(sqlite: Any, serve: Any) -> Gunicorn:
 
 @pytest.fixture
 def start(house: Gunicorn, tmp_path: Path) -> Iterator[Callable[[], Recorder]]:
-    """Start the recorder, always on the same disk."""
+    """Start a recorder, on the same disk unless another is named."""
     started: list[Recorder] = []
 
-    def one() -> Recorder:
-        started.append(Recorder(house, tmp_path / "recorder"))
+    def one(disk: str = "recorder", capacity: int = 10) -> Recorder:
+        started.append(Recorder(house, tmp_path / disk, capacity))
         return started[-1]
 
     yield one
@@ -206,6 +209,113 @@ def test_a_recorder_killed_in_the_middle_loses_under_a_second_and_both_parts_are
     assert recording["state"] == "processing"
 
 
+def silences_s(house: Gunicorn, recording: str) -> list[float]:
+    """Between one segment and the next: nobody recorded."""
+    found = [
+        manifest.Manifest.model_validate_json(house.get(one["url"]).content) for one in artifacts(house, recording, "segment")
+    ]
+    ordered = sorted(found, key=lambda part: part.started_at_ms)
+    ends = [part.started_at_ms + part.duration_us / 1000 for part in ordered]
+    return [(after.started_at_ms - end) / 1000 for end, after in zip(ends, ordered[1:], strict=False)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_another_recorder_goes_on_when_one_dies_or_is_shut_down(house: Gunicorn, start: Any, number: signal.Signals) -> None:
+    cast, first = Cast(house), start()
+
+    async def story() -> tuple[dict[str, Any], Recorder]:
+        async with Caller(cast.alice, camera=Picture, microphone=Voice) as alice:
+            recording = await begins(cast)
+            await until(lambda: alice.senders and alice.newest.tracks["camera"].sent > 50)
+            second = await asyncio.to_thread(start, "another machine")
+            before = set(alice.senders)
+            await asyncio.to_thread(first.ends, number)
+            await until(lambda: set(alice.senders) - before and alice.newest.tracks["camera"].sent > 50, 60)
+            # What the dead one had on its disk comes with its next run; a film of the rest is made without waiting for it.
+            if number == signal.SIGKILL:
+                await asyncio.to_thread(start)
+            return await stops(cast, house, recording), second
+
+    recording, second = asyncio.run(story())
+
+    assert second.said(f"recording={recording['id']} room={cast.room} claimed")
+    eventually(lambda: len(artifacts(house, recording["id"], "segment")) == 2, 30)
+    (silence_s,) = silences_s(house, recording["id"])
+    # Its lease is 4 s here.
+    assert -1 < silence_s < (15 if number == signal.SIGKILL else 5)
+    cameras = [artifact for artifact in artifacts(house, recording["id"]) if artifact["meta"]["source"] == "camera"]
+    assert len(cameras) == 2
+
+
+def test_a_recording_whose_recorder_was_shut_down_goes_on_when_it_is_back(house: Gunicorn, start: Any) -> None:
+    cast, first = Cast(house), start()
+
+    async def story() -> dict[str, Any]:
+        async with Caller(cast.alice, camera=Picture) as alice:
+            recording = await begins(cast)
+            await until(lambda: alice.senders and alice.newest.tracks["camera"].sent > 50)
+            before = set(alice.senders)
+            await asyncio.to_thread(first.ends, signal.SIGTERM)
+            assert first.said("is left to the recorder that comes next")
+            await asyncio.to_thread(start)
+            await until(lambda: set(alice.senders) - before and alice.newest.tracks["camera"].sent > 50, 60)
+            return await stops(cast, house, recording)
+
+    recording = asyncio.run(story())
+
+    assert recording["state"] == "processing"
+    assert len(artifacts(house, recording["id"], "segment")) == 2
+
+
+def test_one_recorder_records_two_rooms_at_once(house: Gunicorn, start: Any) -> None:
+    cast, only = Cast(house), start()
+
+    async def story() -> list[str]:
+        async with Caller(cast.alice, camera=Picture) as alice, Caller(cast.charlie, camera=Picture) as charlie:
+            recording = await begins(cast)
+            other = f"rooms/{cast.other_room}/recording"
+            asked = await asyncio.to_thread(house.post, other, {"action": "start"}, cast.charlie.token)
+            both = [recording, asked["recording"]["id"]]
+            for one in (alice, charlie):
+                await until(lambda one=one: one.senders and one.newest.tracks["camera"].sent > 50)
+            await stops(cast, house, recording)
+            await asyncio.to_thread(house.post, other, {"action": "stop"}, cast.charlie.token)
+            await asyncio.to_thread(eventually, lambda: artifacts(house, both[1]), 40)
+            return both
+
+    recordings = asyncio.run(story())
+
+    assert only.process.poll() is None
+    for recording in recordings:
+        (camera,) = artifacts(house, recording)
+        found = numbers(house, camera)
+        assert found == list(range(found[0], found[0] + len(found)))
+        assert len(found) >= 45
+
+
+def test_a_recorder_that_is_full_says_so_and_begins_when_it_is_free(house: Gunicorn, start: Any) -> None:
+    cast, _ = Cast(house), start(capacity=1)
+
+    async def story() -> None:
+        async with Caller(cast.alice, camera=Picture) as alice, Caller(cast.charlie, camera=Picture) as charlie:
+            recording = await begins(cast)
+            await until(lambda: alice.senders)
+            await asyncio.to_thread(house.post, f"rooms/{cast.other_room}/recording", {"action": "start"}, cast.charlie.token)
+            there = f"rooms/{cast.other_room}"
+
+            def waiting() -> Any:
+                return house.get(there)["recording"]["waiting"]
+
+            told = await asyncio.to_thread(eventually, lambda: (found := waiting()) and found["why"] == "busy" and found, 20)
+            assert told["place"] == 1
+            assert told["starts_in_s"] >= 60
+            await stops(cast, house, recording)
+            await until(lambda: charlie.senders and charlie.newest.tracks["camera"].sent > 20, 40)
+            assert await asyncio.to_thread(waiting) is None
+
+    asyncio.run(story())
+
+
 def test_a_recorder_killed_right_after_a_track_began_knows_of_it_afterwards(house: Gunicorn, start: Any, tmp_path: Path) -> None:
     cast, first = Cast(house), start()
 
@@ -240,7 +350,9 @@ def test_a_server_that_is_away_at_the_end_gets_everything_when_it_is_back(house:
     recorder.process.wait(30)
     (camera,) = artifacts(house, recording)
     assert len(numbers(house, camera)) >= 45
-    assert house.get(f"recordings/{recording}", RECORDER_KEY)["state"] == "processing"
+    house.post(f"rooms/{cast.room}/recording", {"action": "stop"}, cast.host_key)
+    start()
+    eventually(lambda: house.get(f"recordings/{recording}", RECORDER_KEY)["state"] == "processing", 30)
 
 
 def test_an_old_client_that_offers_without_consent_is_not_recorded(house: Gunicorn, start: Any) -> None:

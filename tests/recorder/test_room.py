@@ -33,7 +33,7 @@ class FakeServer:
         self.wanted = "recording"
         self.refusal: Exception | None = None
         self.reports: list[dict[str, Any]] = []
-        self.joins = 0
+        self.joins = self.others = 0
         self.ended: dict[str, Any] | None = None
         self._seq = 0
 
@@ -47,7 +47,7 @@ class FakeServer:
             self.reports.append(body)
             if self.refusal is not None:
                 raise self.refusal
-            return {"wanted": self.wanted, "lease_s": 10}
+            return {"wanted": self.wanted, "lease_s": 10} | ({"others": self.others} if body.get("leaving") else {})
         if path.endswith("/participants"):
             self.joins, self._seq = self.joins + 1, 0
             return {"token": "pt_1", "ice_servers": [], "wait_s": 25, "after": 0, "participants": self.here}
@@ -95,10 +95,11 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
         return Manifest(recording="r1", room="x", started_at_ms=0, duration_us=1_000_000)
 
     monkeypatch.setattr(handin, "hand_in", handed_in)
-    settings = Settings("http://nowhere", "rk", tmp_path, None, "Rec", 1, 300, "")
 
     @asynccontextmanager
-    async def run(server: FakeServer, earlier: Callable[[], Any] | None = None) -> AsyncIterator[Scene]:
+    async def run(server: FakeServer, earlier: Callable[[], Any] | None = None, idle_s: float = 300) -> AsyncIterator[Scene]:
+        settings = Settings("http://nowhere", "rk", tmp_path, None, "Rec", 1, idle_s, "")  # type: ignore[arg-type]
+
         async def nothing() -> None:
             pass
 
@@ -287,6 +288,65 @@ def test_a_recording_that_somebody_else_has_by_now_is_stopped(begin: Begin) -> N
         async with begin(server) as scene:
             server.refusal = Refused(409, "lease-lost", "Stop.")
             await asyncio.wait_for(scene.running, 10)
+
+    asyncio.run(story())
+
+
+def test_when_shut_down_it_goes_on_until_another_recorder_has_it(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        async with begin(server) as scene:
+            server.others = 1
+            scene.recorder.hand_over()
+            seen = len(server.reports)
+            await until(lambda: len(server.reports) > seen + 3)
+            assert server.reports[-1]["leaving"]
+            assert not scene.running.done()
+            server.refusal = Refused(409, "lease-lost", "Stop.")
+            await asyncio.wait_for(scene.running, 10)
+
+    monkeypatch.setattr(room, "ASK_S", 0.02)
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("server_is", ["alone", "away"])
+def test_when_shut_down_with_no_other_it_ends_here_and_the_recording_is_left_open(begin: Begin, server_is: str) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        async with begin(server) as scene:
+            if server_is == "away":
+                server.refusal = Away("no route to host")
+            scene.recorder.hand_over()
+            await asyncio.wait_for(scene.running, 10)
+            assert server.ended is None
+
+    asyncio.run(story())
+
+
+def test_who_is_shut_down_after_the_stop_hands_in_as_ever(begin: Begin) -> None:
+    async def story() -> None:
+        server = FakeServer()
+        server.others = 1
+        async with begin(server) as scene:
+            server.wanted = "stopped"
+            scene.recorder.hand_over()
+            await until(lambda: server.ended)
+            assert server.ended is not None
+            assert server.ended["reason"] == "stopped"
+
+    asyncio.run(story())
+
+
+def test_where_nobody_sends_the_recording_ends_by_itself(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SAVE_S", 0.02)
+
+    async def story() -> None:
+        server = FakeServer()
+        server.here = [person("pana")]
+        async with begin(server, idle_s=0.1):
+            await until(lambda: server.ended)
+            assert server.ended is not None
+            assert "nobody had sent" in server.ended["reason"]
 
     asyncio.run(story())
 

@@ -147,8 +147,13 @@ def test_where_a_notice_is_enough_the_ledger_says_that_it_was_one(databases, ope
 @pytest.mark.parametrize(
     "broken",
     [
-        {"answer": "maybe"}, {"text": ""}, {"text": " "}, {"text": "x" * 2001}, {"text": "\0"},
-        {"language": "English!"}, {"how": "guessed"},
+        {"answer": "maybe"},
+        {"text": ""},
+        {"text": " "},
+        {"text": "x" * 2001},
+        {"text": "\0"},
+        {"language": "English!"},
+        {"how": "guessed"},
     ],
 )
 def test_an_answer_that_says_nothing_is_422(cast: Cast, broken: dict[str, str]) -> None:

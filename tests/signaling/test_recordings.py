@@ -51,7 +51,7 @@ def test_recording_goes_from_request_to_ready_and_everybody_sees_it(cast: Cast) 
     started = cast.host("start")
     recording = started["recording"]["id"]
     assert started["recording"]["state"] == "requested"
-    assert kinds(rec, "invite") == [{"recording": recording, "room": cast.room}]
+    assert kinds(rec, "invite") == [{"recording": recording, "room": cast.room, "people": 2}]
     claimed = rec.claim(recording)
     assert (claimed.status, claimed["room"], claimed["title"]) == (200, cast.room, "Board meeting")
     segment = claimed["segment"]
@@ -107,7 +107,7 @@ def test_request_without_a_recorder_waits_and_says_so_and_the_recorder_that_come
     asked = cast.host("start")["recording"]
     assert asked["state"] == "requested"
     assert "recorder" in asked["reason"]
-    assert kinds(cast.rec(), "invite") == [{"recording": asked["id"], "room": cast.room}]
+    assert kinds(cast.rec(), "invite") == [{"recording": asked["id"], "room": cast.room, "people": 2}]
 
 
 def test_of_recorders_that_race_exactly_one_gets_the_recording(cast: Cast) -> None:
@@ -124,7 +124,7 @@ def test_silent_recorder_loses_the_recording_to_another(cast: Cast, later) -> No
     assert other.claim(recording).status == 409
     later(11)
     sweep(cast)
-    assert kinds(other, "invite") == [{"recording": recording, "room": cast.room}]
+    assert kinds(other, "invite") == [{"recording": recording, "room": cast.room, "people": 2}]
     second = other.claim(recording)
     assert second.status == 200
     assert second["segment"] != segment
@@ -421,7 +421,7 @@ def test_a_failed_sweep_is_made_again(house: House, cast: Cast, later) -> None:
     house.server._do(recordings.sweep)
     assert fault.broke
     house.server._do(recordings.sweep)
-    assert kinds(other, "invite") == [{"recording": recording, "room": cast.room}]
+    assert kinds(other, "invite") == [{"recording": recording, "room": cast.room, "people": 2}]
 
 
 def test_hosts_are_told_of_other_alarms_than_before_and_only_they(cast: Cast) -> None:
@@ -437,3 +437,146 @@ def test_hosts_are_told_of_other_alarms_than_before_and_only_they(cast: Cast) ->
     told = [message["body"]["alarms"] for message in cast.alice.hear() if "alarms" in message["body"]]
     assert told == [[silent], []]
     assert not any("alarms" in message["body"] for message in cast.bob.hear())
+
+
+# -- who may, who waits, who takes over -----------------------------------------------------------------------------------------
+
+
+def ask(cast: Cast, token: str, action: str):
+    return cast.door.post(f"rooms/{cast.room}/recording", {"action": action}, token)
+
+
+def test_guest_may_not_record_until_the_host_lets_everybody(cast: Cast) -> None:
+    refused = ask(cast, cast.bob.token, "start")
+    assert (refused.status, refused["type"]) == (403, "/problems/not-yours")
+
+    changed = cast.door.post(f"rooms/{cast.room}/settings", {"who_may_record": "everyone"}, cast.alice.token)
+
+    assert changed.json == {"settings": {"who_may_record": "everyone"}}
+    assert kinds(cast.bob, "room") == [changed.json]
+    assert ask(cast, cast.bob.token, "start").status == 200
+    entered = cast.door.post(f"rooms/{cast.room}/participants", {"name": "Dora"})
+    assert entered["settings"] == {"who_may_record": "everyone"}
+
+
+def test_only_the_host_changes_settings_and_nonsense_changes_nothing(cast: Cast) -> None:
+    path = f"rooms/{cast.room}/settings"
+    assert cast.door.post(path, {"who_may_record": "everyone"}, cast.bob.token).status == 403
+    assert cast.door.post(path, {"who_may_record": "nobody"}, cast.alice.token).status == 422
+    assert cast.door.post(path, {"who_may_record": "everyone"}, cast.charlie.token).status == 403
+    assert cast.door.post(path, {}, cast.alice.token).json == {"settings": {"who_may_record": "host"}}
+
+
+def test_when_the_host_has_left_who_was_there_longest_may_stop_but_not_start(cast: Cast) -> None:
+    _, recording, _ = cast.record()
+    dora = cast.door.join(cast.room, "Dora")
+    assert ask(cast, cast.bob.token, "pause").status == 403
+
+    cast.door.post("leave", {}, cast.alice.token)
+
+    assert ask(cast, dora.token, "pause").status == 403
+    assert ask(cast, cast.bob.token, "pause").status == 200
+    assert ask(cast, cast.bob.token, "stop").status == 200
+    assert ask(cast, cast.bob.token, "start").status == 403
+    assert cast.state(recording) == "stopping"
+
+
+def test_recorders_that_are_busy_say_so_and_those_who_wait_are_told_about_when_it_begins(cast: Cast, later) -> None:
+    rec, running, segment = cast.record()
+    rec.calls(f"recordings/{running}/report", {"segment": segment, "state": "recording"})
+    later(600)
+    asked = cast.door.post(f"rooms/{cast.other_room}/recording", {"action": "start"}, cast.charlie.token)["recording"]
+
+    assert rec.calls(f"recordings/{asked['id']}/decline", {"recorder": rec.id, "why": "busy"}).status == 200
+
+    told = kinds(cast.charlie, "recording")[-1]["recording"]
+    assert told["waiting"] == {"why": "busy", "place": 1, "starts_in_s": 1200}
+    rec.calls(f"recordings/{asked['id']}/decline", {"recorder": rec.id, "why": "busy"})
+    assert kinds(cast.charlie, "recording") == [], "nothing has changed"
+    assert rec.claim(asked["id"]).status == 200
+    assert kinds(cast.charlie, "recording")[-1]["recording"]["waiting"] is None
+
+
+def test_declining_what_runs_says_nothing(cast: Cast) -> None:
+    rec, recording, _ = cast.record()
+    cast.bob.hear()
+
+    rec.calls(f"recordings/{recording}/decline", {"recorder": rec.id, "why": "disk"})
+
+    assert kinds(cast.bob, "recording") == []
+
+
+def test_leaving_recorder_goes_on_until_another_has_claimed_it(cast: Cast) -> None:
+    rec, recording, segment = cast.record()
+    other = cast.rec()
+    report = {"segment": segment, "state": "recording", "leaving": True}
+
+    assert rec.calls(f"recordings/{recording}/report", report)["others"] == 1
+    assert kinds(rec, "invite") != []
+    assert kinds(other, "invite")[-1]["recording"] == recording
+    assert rec.calls(f"recordings/{recording}/report", report).status == 200
+    assert other.claim(recording).status == 200
+
+    refused = rec.calls(f"recordings/{recording}/report", report)
+    assert (refused.status, refused["type"]) == (409, "/problems/lease-lost")
+
+
+def test_people_are_told_while_nobody_records_them(cast: Cast, later) -> None:
+    rec, recording, segment = cast.record()
+    rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})
+    cast.bob.hear()
+    later(11)
+
+    sweep(cast), sweep(cast)
+
+    told = [body["recording"]["waiting"] for body in kinds(cast.bob, "recording")]
+    assert told == [{"why": "interrupted"}]
+
+
+@pytest.mark.parametrize(("files", "state"), [({}, "failed"), ({"bob.webm": b"picture"}, "processing")])
+def test_recording_that_nobody_records_in_an_empty_room_comes_to_an_end(cast: Cast, later, files, state) -> None:
+    rec, recording, _ = cast.record()
+    for name, data in files.items():
+        rec.uploads(recording, name, data)
+    for person in (cast.alice, cast.bob):
+        cast.door.post("leave", {}, person.token)
+    later(601 + 10)
+
+    sweep(cast)
+
+    assert cast.state(recording) == state
+
+
+def test_request_that_no_recorder_answers_ends_when_everybody_has_left(cast: Cast, later) -> None:
+    recording = cast.host("start")["recording"]["id"]
+    later(601)
+    sweep(cast)
+    assert cast.state(recording) == "requested", "people are still there"
+    for person in (cast.alice, cast.bob):
+        cast.door.post("leave", {}, person.token)
+
+    sweep(cast)
+
+    found = cast.door.get(f"recordings/{recording}", RECORDER_KEY)
+    assert (found["state"], "left" in found["reason"]) == ("failed", True)
+
+
+def test_segment_that_comes_after_the_end_has_everything_made_anew(cast: Cast, later) -> None:
+    first, recording, lost_segment = cast.record()
+    later(11)
+    second = cast.rec()
+    segment = second.claim(recording)["segment"]
+    second.uploads(recording, "bob.webm", b"picture")
+    cast.host("stop")
+    second.calls(f"recordings/{recording}/end", {"segment": segment, "duration_ms": 1000})
+    late = {"segment": lost_segment, "duration_ms": 2000}
+    refused = first.calls(f"recordings/{recording}/end", late)
+    assert (refused.status, refused["type"]) == (409, "/problems/still-processing")
+    for name in STEPS:
+        step(second, recording, name, attempt=claim_step(second, recording, name)["attempt"], state="done")
+    assert cast.state(recording) == "ready"
+
+    assert first.calls(f"recordings/{recording}/end", late).json == {"next": ["verify"]}
+
+    assert cast.state(recording) == "processing"
+    assert claim_step(first, recording, "verify").status == 200
