@@ -42,11 +42,12 @@ export class RecordingControl {
     this.recording = recording;
     const banner = find("[data-testid=recording-banner]");
     banner.hidden = !this.isRunning;
-    banner.dataset.state = recording?.state ?? "";
-    document.body.classList.toggle("is-recorded", recording?.state === "recording");
+    const state = recording?.waiting?.why === "interrupted" ? "interrupted" : (recording?.state ?? "");
+    banner.dataset.state = state;
+    document.body.classList.toggle("is-recorded", state === "recording");
     this.showButtons();
     if (recording) {
-      find("#recording-text").textContent = t(`recording.${recording.state}`, { by: recording.by });
+      find("#recording-text").textContent = t(`recording.${state}`, { by: recording.by });
       find("#recording-reason").textContent = this.isRunning ? reasonOf(recording.waiting) : "";
       const paused = recording.wanted === "paused";
       setIcon(find("[data-testid=record-pause]"), paused ? "play" : "pause", t(paused ? "recording.resume" : "recording.pause"));
