@@ -35,6 +35,7 @@ from aiortc.rtp import (
 from aiortc.stats import RTCStatsReport
 
 from recorder import shortcut
+from recorder.answer import START_BPS
 from recorder.rtp.frames import ASSEMBLERS, Frame
 from recorder.rtp.header import Media, repeated
 from recorder.rtp.intake import Intake
@@ -46,7 +47,6 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 REPORT_S = 1.0
 # Chromium sends 300 kbit/s and 5 pictures a second until it is told that more fits (REMB, draft-alvestrand-rmcat-remb-03).
-REMB_START_BPS = 2_500_000
 REMB_MOST_BPS = 4_000_000
 REMB_LEAST_BPS = 150_000
 # Each stream is a file. No browser sends so many on one connection; one participant must not use up the disk's handles.
@@ -104,7 +104,7 @@ class PassthroughReceiver:
         self._rtx: dict[int, int] = {}
         self._rtcp_ssrc: int | None = None
         self._task: asyncio.Task[None] | None = None
-        self._remb_bps = REMB_START_BPS
+        self._remb_bps = START_BPS
         self._reported_s = 0.0
         self._said: set[str] = set()
         self._sending: set[asyncio.Future[None]] = set()

@@ -9,6 +9,7 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from recorder.answer import completed
 from recorder.ice import IceServers
 from recorder.passthrough import PassthroughReceiver, Stream
 from recorder.rtp.frames import Frame
@@ -83,7 +84,7 @@ class Peer:
         for candidate in self._early:
             await self._add(self._connection, candidate)
         self._early = []
-        await self._send("answer", {"type": "answer", "sdp": self._connection.localDescription.sdp, "sources": {}})
+        await self._send("answer", {"type": "answer", "sdp": completed(self._connection.localDescription.sdp), "sources": {}})
 
     def _end(self, sources: dict[str, str]) -> None:
         """These (mid → source) are not in the newest offer: hand on what is still in their buffers, then say so."""

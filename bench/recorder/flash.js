@@ -90,6 +90,12 @@
     return connection.localDescription.sdp;
   };
   window.answered = (name, sdp) => window.connections[name].setRemoteDescription({ type: "answer", sdp });
+  window.grow = ([width, height]) => Object.assign(canvas, { width, height });
+  window.replaceCamera = async (name) => {
+    const [track] = canvas.captureStream(rate).getVideoTracks();
+    const sender = window.connections[name].getSenders().find((one) => one.track?.kind === "video");
+    await sender.replaceTrack(track);
+  };
   window.figures = async (name) => {
     const found = { frames: 0, bytes: 0, packets: 0, state: window.connections[name].connectionState };
     for (const report of (await window.connections[name].getStats()).values()) {

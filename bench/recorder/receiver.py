@@ -22,12 +22,18 @@ from aiortc.contrib.media import MediaRecorder
 
 from bench.recorder.replay import write_packet
 from recorder import passthrough, shortcut
+from recorder.ice import IceServers
 from recorder.peer import Peer
 from recorder.rtp.header import Media
 from recorder.segment import LivePerson, LiveSegment, save_live
 from recorder.tracks import Tracks
 
 SAVE_S = 2.0
+NO_SERVERS: dict[str, Any] = {"ice_servers": [], "ice_lasts_s": None}
+
+
+async def no_more() -> dict[str, Any]:
+    return NO_SERVERS
 
 
 def resident_mb() -> float:
@@ -70,7 +76,7 @@ class Ours:
         if person not in self.peers:
             self.live.people.append(LivePerson(id=person, name=person, joined_us=time.time_ns() // 1000))
         sink, ended = partial(self.tracks.take, person), partial(self.tracks.end, person)
-        peer = self.peers.setdefault(person, Peer(person, [], send, sink, ended))
+        peer = self.peers.setdefault(person, Peer(person, IceServers(NO_SERVERS, no_more), send, sink, ended))
         peer._send = send
         peer.take("offer", offer)
         return await answered

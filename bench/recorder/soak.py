@@ -113,7 +113,8 @@ async def soak(hours: float, folder: Path) -> Soaked:
             at_s = minutes * 60 * share
             # The first packet's number is one range up, as recorder/rtp/sequence.py says.
             found_us = walls[track.file]((1 << 32) + at_s * track.clock_hz * FAST)
-            error_ms = max(error_ms, abs(found_us / 1e3 - (BEGIN_S + at_s) * 1e3))
+            true_us = (BEGIN_S + at_s) * 1e6 - segment.LOOKAHEAD_US.get(track.codec, 0)
+            error_ms = max(error_ms, abs(found_us - true_us) / 1e3)
     return Soaked(hours, megabytes, frames, made, error_ms, time.monotonic() - began_s)
 
 
