@@ -18,7 +18,7 @@ class LossyWay:
 
     def __init__(self, target: tuple[str, int], loss: float, jitter_s: float, seed: int = 1) -> None:
         self._target, self._loss, self._jitter_s = target, loss, jitter_s
-        self._random = random.Random(seed)  # noqa: S311 - the same losses each time
+        self._random = random.Random(seed)
         self._near, self._far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         self._near.bind((target[0], 0))
         self._far.bind((target[0], 0))

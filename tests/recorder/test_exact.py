@@ -112,6 +112,25 @@ def test_what_was_sent_is_in_the_file(page: Page, tmp_path: Path, loss: float, j
     assert all(gap.reason for gap in video.gaps + audio.gaps)
 
 
+def test_h264_is_recorded_as_exactly(page: Page, tmp_path: Path) -> None:
+    if not page.evaluate("() => RTCRtpSender.getCapabilities('video').codecs.some((one) => one.mimeType === 'video/H264')"):
+        pytest.skip("this Chromium sends no H.264")
+    with processes.receiver("ours", tmp_path) as receiver:
+        connect(page, receiver, "pana", "video/H264")
+        more(page, 60)
+        first, before = sent(page)
+        more(page, 150)
+        last, after = sent(page)
+        more(page, 30)
+        stop(receiver)
+
+    video = track_of(finalise(tmp_path), "video")
+    assert video.codec == "H264"
+    found = numbers(tmp_path, video)
+    assert len([number for number in found if first < number <= last]) >= after["frames"] - before["frames"] - 2
+    assert found == sorted(set(found))
+
+
 def test_sound_and_picture_of_two_people_are_at_their_time(browser: Browser, tmp_path: Path) -> None:
     offsets = flash.measure(browser, tmp_path, SECONDS)
 
