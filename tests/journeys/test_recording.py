@@ -167,3 +167,43 @@ def test_a_recorder_that_is_killed_is_followed_by_another_segment_and_nothing_on
     pictures = [data for name, data in tracks if "(camera" in name]
     assert len(pictures) == 2
     assert all(len(decode(data, "video")) >= 30 for data in pictures)
+
+
+@pytest.mark.timeout(240)
+def test_the_host_is_told_whose_picture_does_not_reach_the_recording(visitor):
+    ana, ben = visitor(), visitor()
+    room = ana.makes_room("Honest")
+    ana.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    begin(ana, ben)
+    reaches(ben, 30)
+    assert not ana.page.is_visible("[data-testid=recording-alarms]")
+
+    ben.page.evaluate(
+        """() => letterbox.peers().find(p => p.kind === 'recorder').connection.getSenders()
+            .find(s => s.track?.kind === 'video').replaceTrack(null)"""
+    )
+
+    alarms = ana.page.locator("[data-testid=recording-alarms]")
+    alarms.get_by_text("Ben").wait_for(timeout=20_000)
+    assert not ben.page.is_visible("[data-testid=recording-alarms]"), "it is the host's to know"
+    ana.page.click("[data-testid=record-stop]")
+    alarms.wait_for(state="hidden", timeout=20_000)
+
+
+@pytest.mark.timeout(240)
+def test_when_the_host_leaves_another_can_stop_the_recording(visitor):
+    ana, ben = visitor(), visitor()
+    room = ana.makes_room("Left")
+    ana.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    begin(ana, ben)
+    reaches(ben, 30)
+    assert not ben.page.is_visible("#host-recording")
+
+    ana.page.click("[data-testid=leave]")
+
+    ben.page.wait_for_selector("[data-testid=record-stop]")
+    ben.page.click("[data-testid=record-stop]")
+    ben.page.wait_for_selector("[data-testid=recording-banner]", state="hidden")
+    assert not ben.page.is_visible("[data-testid=record-start]")
