@@ -40,12 +40,14 @@ def say(name: str, line: str) -> None:
 def parts() -> list[Part]:
     """What runs. A worker's processes: one task at a time each, composing uses the cores by itself."""
     python = sys.executable
+    # In a container everything is root: Celery need not say so each time.
+    celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "recorder.jobs", "worker",
+              "--loglevel=WARNING"]  # fmt: skip
     return [
         Part("web", [python, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]),
         Part("recorder", [python, "-m", "recorder"]),
-        # In a container everything is root: Celery need not say so each time.
-        Part("worker", [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "recorder.jobs",
-                        "worker", "--loglevel=WARNING", "--concurrency=2"]),
+        Part("worker", [*celery, "--queues=letterbox", "--concurrency=2", "--hostname=worker@%h"]),
+        Part("composer", [*celery, "--queues=letterbox-heavy", "--concurrency=1", "--hostname=composer@%h"]),
     ]  # fmt: skip
 
 

@@ -5,11 +5,9 @@ Memory does not grow with the length: each track is a few frames ahead at most.
 """
 
 import os
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,17 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from recorder.layout import HEIGHT, WIDTH, Cell, Scene, audio_tracks, scenes, video_tracks
-from recorder.manifest import Manifest, Track, agreed
-from recorder.picture import Canvas, Fit, Planes, name_label, placeholder
+from recorder.chapters import Chapter, chapters
+from recorder.layout import HEIGHT, WIDTH, Cell, Layout, Scene, Spans, audio_tracks, scenes, video_tracks
+from recorder.manifest import Manifest, Track, agreed, switched_off
+from recorder.picture import Canvas, name_label, placeholder
 from recorder.sound import AUDIO_HZ, AudioReader, Limiter
+from recorder.video import HOLD_US, Shown, VideoReader
 from recorder.words import word
 
 FPS = 30
-# A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
-HOLD_US = 2_000_000
-# A screen on which nothing moves sends hardly any frames.
-SCREEN_HOLD_US = 15_000_000
-AHEAD = 6
 MIX_SAMPLES = 1024
+DARK, DARK_US = 24, 5_000_000
 # A picture on which nothing moved for a second (nobody has a camera on) is said only so often, in frames: less work, same film.
 STILL_FRAMES = FPS
 
@@ -42,111 +38,72 @@ class NothingToCompose(Exception):
     """No track of the recording can be shown or heard."""
 
 
-@dataclass
-class Shown:
-    """One decoded frame, and how it looks in the cell it was scaled for. at_us: on the timeline."""
+@dataclass(frozen=True)
+class Format:
+    """One kind of file. pictures: the encoder and its options; None: sound only."""
 
-    at_us: int
-    frame: Any
-    cell: Cell
-    planes: Planes
-    x: int
-    y: int
+    container: str
+    options: dict[str, str]
+    pictures: tuple[str, dict[str, str]] | None
+    sound: tuple[str, int]
 
 
-class VideoReader:
-    """One video track, decoded in a thread, scaled there to the cell it is shown in at the time.
-
-    The thread begins with the first question, so that a recording of many tracks does not open all of them at once.
-    """
-
-    def __init__(self, path: Path, track: Track, plan: list[Scene]) -> None:
-        self._path, self._track = path, track
-        cells = [(scene.start_us, scene.end_us, _cell_of(scene, track)) for scene in plan]
-        self._cells = [(start_us, end_us, cell) for start_us, end_us, cell in cells if cell is not None]
-        self._hold_us = SCREEN_HOLD_US if track.source == "screen" else HOLD_US
-        self._queue: queue.Queue[Shown | None] = queue.Queue(AHEAD)
-        self._stopped = threading.Event()
-        self._now: Shown | None = None
-        self._next: Shown | None = None
-        self._ended = False
-        self._fit = Fit()
-        self._thread = threading.Thread(target=self._run, name=f"decode {path.name}", daemon=True)
-
-    def _run(self) -> None:
-        fit = Fit()
-        try:
-            for at_us, frame in decoded_video(self._path, self._track.start_us):
-                cell = self._cell_at(at_us)
-                if self._stopped.is_set():
-                    return
-                if cell is not None:
-                    self._put(Shown(at_us, frame, cell, *fit(frame, cell.width, cell.height)))
-        finally:
-            self._put(None)
-
-    def _cell_at(self, at_us: int) -> Cell | None:
-        """The cell of this moment, or the one that comes while the frame would still be held."""
-        return next((cell for start, end, cell in self._cells if start - self._hold_us <= at_us < end), None)
-
-    def _put(self, item: Shown | None) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=0.5)
-                return
-            except queue.Full:
-                continue
-
-    def at(self, us: int, cell: Cell) -> Shown | None:
-        """The picture to show at this time in this cell; None when there is none. Times only go forward."""
-        if self._thread.ident is None:
-            self._thread.start()
-        while not self._ended and (self._next is None or self._next.at_us <= us):
-            if self._next is not None:
-                self._now = self._next
-            self._next = self._queue.get()
-            self._ended = self._next is None
-        if self._now is None or us - self._now.at_us > self._hold_us:
-            return None
-        if self._now.cell != cell:
-            # The grid has moved since this frame was scaled.
-            self._now = Shown(self._now.at_us, self._now.frame, cell, *self._fit(self._now.frame, cell.width, cell.height))
-        return self._now
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=10)
+_KEYS = {"g": str(2 * FPS)}
+FORMATS = {
+    # Its index in front, so that it plays while it loads.
+    "mp4": Format("mp4", {"movflags": "+faststart"}, ("libx264", {"preset": "veryfast", "crf": "24"} | _KEYS), ("aac", 128_000)),
+    "webm": Format(
+        "webm", {}, ("libvpx", {"deadline": "realtime", "cpu-used": "5", "b": "1500k", "crf": "12"} | _KEYS), ("libopus", 96_000)
+    ),
+    "m4a": Format("mp4", {"movflags": "+faststart"}, None, ("aac", 128_000)),
+    "ogg": Format("ogg", {}, None, ("libopus", 96_000)),
+}
 
 
-def _cell_of(scene: Scene, track: Track) -> Cell | None:
-    return next((cell for cell in scene.cells if (cell.participant, cell.source) == (track.participant, track.source)), None)
+@dataclass(frozen=True)
+class Wish:
+    """What a film should be like. speaking: who spoke when, for the layouts that follow it. gains: a track's file → by how much
+    its sound is made louder, a factor."""
+
+    format: str = "mp4"
+    layout: Layout = "grid"
+    speaking: Spans = field(default_factory=dict)
+    gains: Mapping[str, float] = field(default_factory=dict)
 
 
-def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
-    """(time on the timeline in microseconds, frame), in order; a file that is cut off or spoilt ends where it does."""
-    container: Any
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        # Everybody's track is decoded at once: threads within each would only cost.
-        stream.codec_context.thread_count = 1
-        last_us = -1
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = packet.decode()
-            except StopIteration:
-                return
-            except av.FFmpegError:
-                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
-            for frame in frames:
-                if frame.pts is None:
-                    continue
-                at_us = start_us + round(float(frame.pts * frame.time_base) * 1e6)
-                if at_us > last_us:
-                    last_us = at_us
-                    yield at_us, frame
+DEFAULT = Wish()
+
+
+class Dark:
+    """Where a camera that sends shows nothing but black: a lid, a hand, a driver that gave up. Looked at once a second."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], tuple[int, int]] = {}
+        self._next_us: dict[tuple[str, str], int] = {}
+        self._found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+
+    def look(self, cell: Cell, shown: Shown, us: int) -> None:
+        who = cell.participant, cell.source
+        if us < self._next_us.get(who, 0):
+            return
+        self._next_us[who] = us + 1_000_000
+        # 16 is black (ITU-R BT.601); every eighth point is enough to know.
+        if float(shown.planes.y[::8, ::8].max(initial=0)) < DARK:
+            begin_us, _ = self._open.get(who, (us, us))
+            self._open[who] = begin_us, us + 1_000_000
+        else:
+            self._close(who)
+
+    def _close(self, who: tuple[str, str]) -> None:
+        begin_us, end_us = self._open.pop(who, (0, 0))
+        if end_us - begin_us >= DARK_US:
+            self._found.setdefault(who, []).append((begin_us // 1000, end_us // 1000))
+
+    def stretches(self) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        """(participant, source) → (start, end) in milliseconds of the timeline."""
+        for who in list(self._open):
+            self._close(who)
+        return self._found
 
 
 class Picture:
@@ -156,10 +113,12 @@ class Picture:
         self._manifest, self._plan = manifest, plan
         self._readers = [(track, VideoReader(folder(track), track, plan)) for track in video_tracks(manifest)]
         self._agreed = {person.id: agreed(manifest, person.id) for person in manifest.participants}
+        self._off = {person.id: switched_off(manifest, person.id, "camera") for person in manifest.participants}
         self._canvas = Canvas(WIDTH, HEIGHT)
         self._scene: Scene | None = None
         self._drawn: dict[Cell, object] = {}
         self._changed = False
+        self.dark = Dark()
 
     def move_to(self, us: int) -> bool:
         """Draw this moment. Returns whether it looks any different. Times only go forward."""
@@ -180,7 +139,8 @@ class Picture:
     def _draw(self, cell: Cell, us: int) -> None:
         shown = None
         note = self._note(cell.participant, us)
-        for track, reader in self._readers if not note else ():
+        hidden = bool(note) or (cell.source == "camera" and self._is_off(cell.participant, us))
+        for track, reader in self._readers if not hidden else ():
             if (track.participant, track.source) == (cell.participant, cell.source) and track.start_us <= us + HOLD_US:
                 shown = reader.at(us, cell) or shown
         name = self._manifest.name_of(cell.participant)
@@ -191,6 +151,7 @@ class Picture:
             self._canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
             self._drawn[cell] = drawn
         else:
+            self.dark.look(cell, shown, us)
             before = self._drawn.get(cell)
             if before is shown:
                 return
@@ -209,6 +170,10 @@ class Picture:
                 cell.y + cell.height - height - min(10, (cell.height - height) // 2 * 2),
             )
 
+    def _is_off(self, participant: str, us: int) -> bool:
+        """Whether they have switched their camera off: no last picture of theirs stands there then."""
+        return any(start <= us < end for start, end in self._off.get(participant, []))
+
     def _note(self, participant: str, us: int) -> str:
         """Why this person is not to be seen, if it is their wish."""
         if any(start <= us <= end for start, end in self._agreed.get(participant, [])):
@@ -221,66 +186,101 @@ class Picture:
 
 
 def compose(
-    manifest: Manifest, folder: Callable[[Track], Path], target: Path, progress: Progress = lambda _percent, _eta: None
-) -> None:
+    manifest: Manifest,
+    folder: Callable[[Track], Path],
+    target: Path,
+    progress: Progress = lambda _percent, _eta: None,
+    wish: Wish = DEFAULT,
+) -> dict[tuple[str, str], list[tuple[int, int]]]:
     """Write the film of a recording. Whole or not at all. Raises NothingToCompose.
 
-    folder: where a track's file is. MP4, H.264 and AAC, its index in front so that it plays while it loads.
+    folder: where a track's file is. Returns where pictures were black: Dark.stretches.
     """
-    plan = scenes(manifest)
+    plan = scenes(manifest, wish.layout, wish.speaking)
     if not plan or not manifest.tracks:
         raise NothingToCompose("There is neither sound nor picture in this recording.")
+    made = FORMATS[wish.format]
     partial = target.with_name("partial-" + target.name)
-    picture = Picture(manifest, folder, plan)
-    voices = [AudioReader(folder(track), track) for track in audio_tracks(manifest)]
+    picture = Picture(manifest, folder, plan) if made.pictures else None
+    voices = [AudioReader(folder(track), track, wish.gains.get(track.file, 1.0)) for track in audio_tracks(manifest)]
     try:
-        with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            _write(container, manifest.duration_us, picture, voices, progress)
+        with av.open(str(partial), "w", format=made.container, options=made.options) as container:
+            _write(Output(container, made, chapters(manifest)), manifest.duration_us, picture, voices, progress)
     finally:
-        picture.close()
+        if picture is not None:
+            picture.close()
     partial.replace(target)
+    return picture.dark.stretches() if picture is not None else {}
 
 
-def _write(container: Any, duration_us: int, picture: Picture, voices: list[AudioReader], progress: Progress) -> None:
-    video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "24", "g": str(2 * FPS)})
-    video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    video.time_base = video.codec_context.time_base = Fraction(1, FPS)
-    video.codec_context.thread_count = os.cpu_count() or 1
-    # What cameras send, said aloud: from the size a player would guess BT.709, and show faces a little greener.
-    video.codec_context.colorspace, video.codec_context.color_range = Colorspace.ITU601, ColorRange.MPEG
-    audio = container.add_stream("aac", rate=AUDIO_HZ, layout="stereo")
-    audio.bit_rate = 128_000
+class Output:
+    """The file that is written: its streams."""
+
+    def __init__(self, container: Any, made: Format, marked: list[Chapter]) -> None:
+        self._container, self._limiter, self._sample = container, Limiter(), 0
+        self._video = self._picture_stream(*made.pictures) if made.pictures else None
+        self._audio = container.add_stream(made.sound[0], rate=AUDIO_HZ, layout="stereo")
+        self._audio.bit_rate = made.sound[1]
+        if made.container != "ogg":
+            container.set_chapters([_told(number, chapter) for number, chapter in enumerate(marked, 1)])
+
+    def _picture_stream(self, encoder: str, options: dict[str, str]) -> Any:
+        video = self._container.add_stream(encoder, rate=FPS, options=options)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, FPS)
+        video.codec_context.thread_count = os.cpu_count() or 1
+        # What cameras send, said aloud: from the size a player would guess BT.709, and show faces a little greener.
+        video.codec_context.colorspace, video.codec_context.color_range = Colorspace.ITU601, ColorRange.MPEG
+        return video
+
+    def show(self, frame: Any, number: int) -> None:
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
+        self._mux(self._video, frame)
+
+    def sound_until(self, sample: int, voices: list[AudioReader]) -> None:
+        """Mix and write, in whole blocks, until at least this sample."""
+        while self._sample < sample:
+            block = np.zeros((2, MIX_SAMPLES), np.float32)
+            for voice in voices:
+                voice.add_to(block, self._sample)
+            frame = av.AudioFrame.from_ndarray(self._limiter(block), format="fltp", layout="stereo")
+            frame.rate, frame.pts, frame.time_base = AUDIO_HZ, self._sample, Fraction(1, AUDIO_HZ)
+            self._mux(self._audio, frame)
+            self._sample += MIX_SAMPLES
+
+    def end(self) -> None:
+        for stream in (self._video, self._audio):
+            if stream is not None:
+                self._mux(stream, None)
+
+    def _mux(self, stream: Any, frame: Any) -> None:
+        for packet in stream.encode(frame):
+            self._container.mux(packet)
+
+
+def _told(number: int, chapter: Chapter) -> dict[str, Any]:
+    """As PyAV's set_chapters wants it."""
+    return {
+        "id": number, "start": chapter.start_us // 1000, "end": chapter.end_us // 1000, "time_base": Fraction(1, 1000),
+        "metadata": {"title": chapter.title},
+    }  # fmt: skip
+
+
+def _write(output: Output, duration_us: int, picture: Picture | None, voices: list[AudioReader], progress: Progress) -> None:
     frames = max(1, round(duration_us * FPS / 1e6))
     began = told = time.monotonic()
-    sample = changed = 0
-    limiter = Limiter()
+    changed = 0
     for number in range(frames):
-        if picture.move_to(round((number + 0.5) * 1e6 / FPS)):
-            changed = number
-        if number - changed < FPS or number % STILL_FRAMES == 0 or number == frames - 1:
-            frame = picture.frame()
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
-            for packet in video.encode(frame):
-                container.mux(packet)
-        while sample < (number + 1) * AUDIO_HZ // FPS:
-            sample = _write_sound(container, audio, voices, limiter, sample)
+        if picture is not None:
+            if picture.move_to(round((number + 0.5) * 1e6 / FPS)):
+                changed = number
+            if number - changed < FPS or number % STILL_FRAMES == 0 or number == frames - 1:
+                output.show(picture.frame(), number)
+        output.sound_until((number + 1) * AUDIO_HZ // FPS, voices)
         now = time.monotonic()
         if now - told >= 0.5:
             told = now
             done = (number + 1) / frames
             progress(done * 100, (now - began) / done * (1 - done))
-    for stream in (video, audio):
-        for packet in stream.encode(None):
-            container.mux(packet)
+    output.end()
     progress(100, 0)
-
-
-def _write_sound(container: Any, audio: Any, voices: list[AudioReader], limiter: Limiter, sample: int) -> int:
-    block = np.zeros((2, MIX_SAMPLES), np.float32)
-    for voice in voices:
-        voice.add_to(block, sample)
-    frame = av.AudioFrame.from_ndarray(limiter(block), format="fltp", layout="stereo")
-    frame.rate, frame.pts, frame.time_base = AUDIO_HZ, sample, Fraction(1, AUDIO_HZ)
-    for packet in audio.encode(frame):
-        container.mux(packet)
-    return sample + MIX_SAMPLES

@@ -5,6 +5,8 @@ claim; one that is lost is told again by the server when its lease has lapsed.
 """
 
 import logging
+import os
+import signal
 import socket
 import threading
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from kombu import Exchange, Queue
 
 from recorder import config
 from recorder.compose import NothingToCompose
@@ -19,6 +22,10 @@ from recorder.pipeline import Failed, Pipeline
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
+STEPS = ("verify", "manifest", "poster", "sound", "compose", "thumbnails", "quality", "publish")
+QUICK, HEAVY = "letterbox", "letterbox-heavy"
+# A step that has told of no progress for so long hangs, seconds: it is ended, and done again by another.
+STUCK_S = 600.0
 # How often the server hears of progress at most, seconds; and how often in one lease that we still live when there is none.
 TELL_S, ALIVE_A_LEASE = 0.7, 4
 
@@ -33,8 +40,10 @@ def make_app(settings: config.Settings) -> Celery:
         app.conf.broker_transport_options = _filesystem(folder)
     app.conf.update(
         task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=1, task_reject_on_worker_lost=True,
-        broker_connection_retry_on_startup=True, worker_hijack_root_logger=False, task_default_queue="letterbox",
-        task_routes={"recorder.jobs.compose": {"queue": "letterbox"}},
+        broker_connection_retry_on_startup=True, worker_hijack_root_logger=False, task_default_queue=QUICK,
+        # A worker without -Q takes both; with two kinds of workers no film keeps a poster waiting.
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (QUICK, HEAVY)],
+        task_routes={"recorder.jobs.compose": {"queue": HEAVY}},
     )  # fmt: skip
     return app
 
@@ -60,6 +69,7 @@ class Heartbeat:
         self._alive_s = lease_s / ALIVE_A_LEASE
         self._percent, self._eta_s = 0, None
         self._lost = self._stop = False
+        self._moved_s = time.monotonic()
         self._changed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
@@ -67,6 +77,7 @@ class Heartbeat:
     def update(self, percent: float, eta_s: float | None) -> None:
         if self._lost:
             raise LeaseLost
+        self._moved_s = time.monotonic()
         self._percent, self._eta_s = max(0, min(100, int(percent))), None if eta_s is None else max(0, round(eta_s))  # type: ignore[assignment]
         self._changed.set()
 
@@ -76,6 +87,10 @@ class Heartbeat:
             self._changed.clear()
             if self._stop:
                 return
+            if time.monotonic() - self._moved_s > STUCK_S:
+                log.error("recording=%s step=%s hangs: this worker process ends itself", self._recording, self._step)
+                # Celery starts another in its place; the lease lapses, and the step is told again.
+                os.kill(os.getpid(), signal.SIGKILL)
             try:
                 self._library.advance_job(self._recording, self._step, self._attempt, progress=self._percent, eta_s=self._eta_s)
             except Refused:
@@ -134,29 +149,17 @@ def reason_of(step: str, error: Exception) -> str:
     return (str(error) if ours else f"The step {step} failed: {error or type(error).__name__}")[:2000]
 
 
-@app.task(name="recorder.jobs.verify")  # type: ignore[untyped-decorator,unused-ignore]
-def verify(recording: str) -> None:
-    run(recording, "verify")
+def _task(step: str) -> None:
+    """One Celery task a step: `recorder.jobs.verify` …"""
+
+    def work(recording: str) -> None:
+        run(recording, step)
+
+    app.task(name=f"recorder.jobs.{step}")(work)
 
 
-@app.task(name="recorder.jobs.manifest")  # type: ignore[untyped-decorator,unused-ignore]
-def manifest(recording: str) -> None:
-    run(recording, "manifest")
-
-
-@app.task(name="recorder.jobs.poster")  # type: ignore[untyped-decorator,unused-ignore]
-def poster(recording: str) -> None:
-    run(recording, "poster")
-
-
-@app.task(name="recorder.jobs.compose")  # type: ignore[untyped-decorator,unused-ignore]
-def compose(recording: str) -> None:
-    run(recording, "compose")
-
-
-@app.task(name="recorder.jobs.publish")  # type: ignore[untyped-decorator,unused-ignore]
-def publish(recording: str) -> None:
-    run(recording, "publish")
+for _step in STEPS:
+    _task(_step)
 
 
 def enqueue(recording: str, step: str) -> None:

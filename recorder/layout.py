@@ -4,12 +4,22 @@ A scene is a stretch in which nobody comes or goes; in each, everyone present ha
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from recorder.manifest import Manifest, Track
 
+Layout = Literal["grid", "speaker", "side-by-side"]
+# participant → when they spoke: (start, end) in microseconds, in order
+Spans = Mapping[str, Sequence[tuple[int, int]]]
+
 WIDTH, HEIGHT = 1280, 720
+# Faces beside a stage, pixels.
+STRIP = 256
+# Who says a word has not taken the word; and a film that changes more often makes dizzy, microseconds.
+TURN_US = 1_500_000
 # A stay shorter than this (a reload of the page) does not make the grid jump, microseconds.
 SHORTEST_US = 200_000
 
@@ -64,35 +74,71 @@ def _cell_area(count: int, columns: int, width: int, height: int) -> float:
     return cell_width * cell_width
 
 
-def arrange(people: list[str], screens: list[str]) -> tuple[Cell, ...]:
-    """A shared screen takes the stage, faces stand in a strip beside it; otherwise all in a grid."""
-    if not screens:
-        return grid([(person, "camera") for person in people], 0, 0, WIDTH, HEIGHT)
-    strip = 256
-    faces = grid([(person, "camera") for person in people], WIDTH - strip, 0, strip, HEIGHT)
-    return grid([(person, "screen") for person in screens], 0, 0, WIDTH - strip, HEIGHT) + faces
+def stage(keys: list[tuple[str, str]], people: list[str]) -> tuple[Cell, ...]:
+    """Few in front, large, and everybody else's face in a strip beside them."""
+    rest = [(person, "camera") for person in people if (person, "camera") not in keys]
+    if not rest:
+        return grid(keys, 0, 0, WIDTH, HEIGHT)
+    return grid(keys, 0, 0, WIDTH - STRIP, HEIGHT) + grid(rest, WIDTH - STRIP, 0, STRIP, HEIGHT)
 
 
-def scenes(manifest: Manifest) -> list[Scene]:
-    """The whole recording, without holes, in order. Empty for a recording without length."""
+def arrange(
+    people: list[str], screens: list[str], layout: Layout = "grid", speakers: list[str] | None = None
+) -> tuple[Cell, ...]:
+    """A shared screen takes the stage in every layout; otherwise all in a grid, or who speaks in front.
+
+    speakers: who speaks or has spoken last, the newest first.
+    """
+    if screens:
+        return stage([(person, "screen") for person in screens], people)
+    in_front = {"grid": len(people), "speaker": 1, "side-by-side": 2}[layout]
+    order = [person for person in speakers or [] if person in people]
+    chosen = list(dict.fromkeys([*order, *people]))[:in_front]
+    # Where they sit does not depend on who spoke last: nobody changes places.
+    return stage([(person, "camera") for person in people if person in chosen], people)
+
+
+def scenes(manifest: Manifest, layout: Layout = "grid", speaking: Spans | None = None) -> list[Scene]:
+    """The whole recording, without holes, in order. Empty for a recording without length.
+
+    speaking: participant → when they spoke, microseconds; for the layouts that show who speaks.
+    """
     end_us = manifest.duration_us
     stays = [(person.id, person.joined_us, max(person.left_us, person.joined_us)) for person in manifest.participants]
     shown = [(track.participant, track.start_us, track.end_us) for track in manifest.tracks if track.source == "screen"]
-    changes = sorted({0, end_us} | {us for _, start, end in stays + shown for us in (start, end) if 0 < us < end_us})
+    turns = [] if layout == "grid" else _turns(speaking or {})
+    moments = {us for _, start, end in stays + shown for us in (start, end)} | {at_us for at_us, _ in turns}
+    changes = sorted({0, end_us} | {us for us in moments if 0 < us < end_us})
     kept = [
         0,
         *(us for before, us in pairwise(changes) if us - before >= SHORTEST_US and us < end_us),
         end_us,
     ]
-    found = []
+    found: list[Scene] = []
     for start, end in pairwise(kept):
         if end <= start:
             continue
         middle = (start + end) // 2
         people = [person for person, joined, left in stays if joined <= middle < left]
         screens = [person for person, begun, ended in shown if begun <= middle < ended]
-        found.append(Scene(start, end, arrange(people, list(dict.fromkeys(screens)))))
+        speakers = [person for at_us, person in reversed(turns) if at_us <= middle]
+        cells = arrange(people, list(dict.fromkeys(screens)), layout, speakers)
+        if found and found[-1].cells == cells:
+            found[-1] = Scene(found[-1].start_us, end, cells)
+        else:
+            found.append(Scene(start, end, cells))
     return found
+
+
+def _turns(speaking: Spans) -> list[tuple[int, str]]:
+    """(from when, who) has the word: who has begun to speak, unless the one before has had it for too short a time."""
+    begun = sorted((start, person) for person, spans in speaking.items() for start, end in spans if end - start >= TURN_US)
+    turns: list[tuple[int, str]] = []
+    for at_us, person in begun:
+        if turns and (turns[-1][1] == person or at_us - turns[-1][0] < TURN_US):
+            continue
+        turns.append((at_us, person))
+    return turns
 
 
 def video_tracks(manifest: Manifest) -> list[Track]:

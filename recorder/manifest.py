@@ -59,6 +59,8 @@ class Track(Part):
     lost_packets: int = 0
     withdrawn: bool = False
     drift_ppm: float = 0.0
+    # Beside its sender's reports at start, middle and end; unknown in a track of a few seconds.
+    clock_error_us: list[int] | None = None
     gaps: list[Gap] = []
     bytes: int = 0
     sha256: str = ""
@@ -173,6 +175,54 @@ def agreed(whole: Manifest, participant: str) -> list[tuple[int, int]]:
             stretches.append((since, event.at_us))
             since = None
     return stretches if since is None else [*stretches, (since, whole.duration_us)]
+
+
+def switched_off(whole: Manifest, participant: str, source: str) -> list[tuple[int, int]]:
+    """When this person had their camera (or another source) off, as they have said: stretches, microseconds."""
+    stretches: list[tuple[int, int]] = []
+    since: int | None = None
+    for event in whole.events:
+        if event.participant != participant or event.kind not in (f"{source}-off", f"{source}-on"):
+            continue
+        if event.kind.endswith("-off"):
+            since = event.at_us if since is None else since
+        elif since is not None:
+            stretches.append((since, event.at_us))
+            since = None
+    return stretches if since is None else [*stretches, (since, whole.duration_us)]
+
+
+def part_of(whole: Manifest, start_us: int, end_us: int, people: list[str] | None = None) -> Manifest:
+    """A stretch of a recording, with all its people or some, as a recording of its own; its times count from start_us."""
+    end_us = min(end_us, whole.duration_us)
+    chosen = [person.id for person in whole.participants] if people is None else people
+
+    def moved(us: int) -> int:
+        return max(0, min(us, end_us) - start_us)
+
+    return whole.model_copy(
+        update={
+            "started_at_ms": whole.started_at_ms + start_us // 1000,
+            "duration_us": max(0, end_us - start_us),
+            "participants": [
+                person.model_copy(update={"joined_us": moved(person.joined_us), "left_us": moved(person.left_us)})
+                for person in whole.participants
+                if person.id in chosen and person.left_us > start_us and person.joined_us < end_us
+            ],
+            # A track that began before keeps its beginning, in time below zero: it is decoded from there, and not shown.
+            "tracks": [
+                track.model_copy(update={"start_us": track.start_us - start_us})
+                for track in whole.tracks
+                if track.participant in chosen and track.end_us > start_us and track.start_us < end_us
+            ],
+            "events": [
+                event.model_copy(update={"at_us": moved(event.at_us)})
+                for event in whole.events
+                if event.at_us < end_us and (not event.participant or event.participant in chosen)
+                and (event.at_us >= start_us or event.kind not in ("mark", "joined", "left"))
+            ],
+        }
+    )  # fmt: skip
 
 
 def is_recorded(whole: Manifest, participant: str, us: int) -> bool:

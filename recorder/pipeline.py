@@ -1,9 +1,10 @@
-"""The steps from a stopped recording to files people like: verify, manifest, poster, compose, publish. Each can be run again.
+"""The steps from a stopped recording to files people like: signaling/jobs.py, STEPS. Each can be run again.
 
 What a step needs it takes from this disk, or from the server when another host has made it; what it makes it hands to the server.
 """
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,46 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from recorder import manifest as manifests
-from recorder import naming
-from recorder.compose import compose
+from recorder import naming, remux
+from recorder.chapters import as_webvtt, chapters
+from recorder.compose import Wish, compose
 from recorder.config import Settings
+from recorder.layout import audio_tracks
+from recorder.levels import Levels, measure
 from recorder.manifest import Manifest, Track
 from recorder.poster import poster
 from recorder.publish import Library, sha256_of
+from recorder.quality import judge
+from recorder.thumbnails import sheet
 from recorder.verify import Verified, verify
+from recorder.waveform import Waveform, draw
 
 Progress = Callable[[float, float | None], None]
+Dark = dict[tuple[str, str], list[tuple[int, int]]]
 _RESULTS = TypeAdapter(list[Verified])
+_LEVELS = TypeAdapter(dict[str, Levels])
+
+
+def _length_s(artifact: dict[str, Any]) -> float:
+    return float(artifact["meta"].get("duration_us", 0)) / 1e6
+
+
+class _Share:
+    """Progress through several files, by their lengths in seconds; and how long the rest will take."""
+
+    def __init__(self, progress: Progress, lengths_s: list[float]) -> None:
+        self._progress, self._lengths_s, self._done = progress, lengths_s, 0
+        self._whole_s, self._began_s = sum(lengths_s) or 1.0, time.monotonic()
+
+    def seconds(self, within: float) -> None:
+        """So much of the file at hand."""
+        share = min(1.0, (sum(self._lengths_s[: self._done]) + within) / self._whole_s)
+        passed_s = time.monotonic() - self._began_s
+        self._progress(share * 100, passed_s / share * (1 - share) if share else None)
+
+    def next(self) -> None:
+        self._done += 1
+        self.seconds(0.0)
 
 
 class Failed(Exception):
@@ -41,22 +72,20 @@ class Pipeline:
     def run(self, step: str) -> None:
         """Raises Failed, or what the world does."""
         steps: dict[str, Callable[[], None]] = {
-            "verify": self.verify, "manifest": self.manifest, "poster": self.poster,
-            "compose": self.compose, "publish": self.publish,
+            "verify": self.verify, "manifest": self.manifest, "poster": self.poster, "sound": self.sound,
+            "compose": self.compose, "thumbnails": self.thumbnails, "quality": self.quality, "publish": self.publish,
         }  # fmt: skip
         steps[step]()
 
     # -- the steps ----------------------------------------------------------------------------------------------------------
 
     def verify(self) -> None:
+        results: list[Verified] = []
         tracks = self._artifacts("track")
-        total_s = sum(float(track["meta"].get("duration_us", 0)) for track in tracks) / 1e6 or 1.0
-        results, done_s = [], 0.0
+        share = _Share(self._progress, [_length_s(track) for track in tracks])
         for artifact in tracks:
-            path = self._local(artifact)
-            results.append(verify(path, lambda seconds, before=done_s: self._progress((before + seconds) / total_s * 100, None)))  # type: ignore[misc]
-            done_s += float(artifact["meta"].get("duration_us", 0)) / 1e6
-            self._progress(min(100.0, done_s / total_s * 100), None)
+            results.append(verify(self._local(artifact), share.seconds))
+            share.next()
         if not any(result.usable for result in results):
             raise Failed("None of the tracks can be played.")
         self._write("verify.json", _RESULTS.dump_json(results))
@@ -71,24 +100,63 @@ class Pipeline:
         whole.consent = [manifests.Consent.model_validate(row) for row in self._described["consent"]]
         manifests.mark_withdrawn(whole)
         manifests.save(whole, self._folder / "manifest.json")
-        self._library.upload(self._recording, self._folder / "manifest.json", "manifest.json", "manifest")
+        self._upload("manifest.json", "manifest")
+        self._write("chapters.vtt", as_webvtt(chapters(whole)).encode())
+        self._upload("chapters.vtt", "chapters")
 
     def poster(self) -> None:
         whole = self._manifest()
         if not whole.duration_us:
             return
-        target = self._folder / "poster.jpg"
-        poster(whole, self._path, target)
-        self._library.upload(self._recording, target, "poster.jpg", "poster")
+        poster(whole, self._path, self._folder / "poster.jpg")
+        self._upload("poster.jpg", "poster")
+
+    def sound(self) -> None:
+        """Listen to every voice once: how loud, and when."""
+        whole = self._manifest()
+        measured = self._measured(whole)
+        self._write("waveform.json", draw(whole, list(measured.items())).model_dump_json().encode())
+        self._upload("waveform.json", "waveform")
 
     def compose(self) -> None:
         whole = self._manifest()
         for track in whole.tracks:
             self._path(track)
-        name = naming.composed_name(naming.date_of(whole.started_at_ms), whole.title, ".mp4")
-        target = self._folder / "composed.mp4"
-        compose(whole, self._path, target, self._progress)
-        self._library.upload(self._recording, target, name, "composed", {"duration_us": whole.duration_us})
+        copied = remux.suffix(whole)
+        # Where nobody was to be seen there is nothing to draw either.
+        suffix = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
+        target = self._folder / f"composed{suffix}"
+        dark: Dark = {}
+        if copied:
+            remux.remux(whole, self._path, target, self._progress)
+        else:
+            dark = compose(whole, self._path, target, self._progress, Wish(format=suffix[1:], gains=self._waveform().gains))
+        name = naming.composed_name(naming.date_of(whole.started_at_ms), whole.title, suffix)
+        meta = {
+            "version": 1, "layout": "grid", "format": suffix[1:], "duration_us": whole.duration_us, "copied": bool(copied),
+            "dark": [[*who, *stretch] for who, stretches in dark.items() for stretch in stretches],
+        }  # fmt: skip
+        self._library.upload(self._recording, target, name, "composed", meta)
+
+    def thumbnails(self) -> None:
+        """Of the film that people see. A sound film has none."""
+        (film,) = [artifact for artifact in self._artifacts("composed") if artifact["meta"].get("version", 1) == 1][-1:]
+        if film["media_type"].startswith("video/"):
+            length_s = float(film["meta"]["duration_us"]) / 1e6
+            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg")
+            self._write("thumbnails.vtt", cues.encode())
+            self._upload("thumbnails.jpg", "thumbnails")
+            self._upload("thumbnails.vtt", "thumbnails-index")
+
+    def quality(self) -> None:
+        whole = self._manifest()
+        dark: Dark = {}
+        for film in self._artifacts("composed"):
+            for participant, source, begin, end in film["meta"].get("dark", []):
+                dark.setdefault((participant, source), []).append((begin, end))
+        report = judge(whole, self._verified(), self._measured(whole), dark)
+        self._write("quality.json", report.model_dump_json().encode())
+        self._upload("quality.json", "quality", {"verdict": report.verdict})
 
     def publish(self) -> None:
         kinds = {artifact["kind"] for artifact in self._library.describe(self._recording)["artifacts"]}
@@ -139,6 +207,29 @@ class Pipeline:
         for artifact in self._artifacts("manifest"):
             self._library.fetch(artifact, path)
         return manifests.load(path)
+
+    def _measured(self, whole: Manifest) -> dict[str, Levels]:
+        """File → levels of each audio track; measured again when that was on another host, or other tracks have come since."""
+        path, files = self._folder / "levels.json", {track.file for track in audio_tracks(whole)}
+        if path.exists():
+            known = _LEVELS.validate_json(path.read_bytes())
+            if known.keys() == files:
+                return known
+        found: dict[str, Levels] = {}
+        share = _Share(self._progress, [track.duration_us / 1e6 for track in audio_tracks(whole)])
+        for track in audio_tracks(whole):
+            found[track.file] = measure(self._path(track), track, share.seconds)
+            share.next()
+        self._write("levels.json", _LEVELS.dump_json(found))
+        return found
+
+    def _waveform(self) -> Waveform:
+        for artifact in self._artifacts("waveform"):
+            return Waveform.model_validate_json(self._local(artifact).read_bytes())
+        return Waveform()
+
+    def _upload(self, name: str, kind: str, meta: dict[str, Any] | None = None) -> None:
+        self._library.upload(self._recording, self._folder / name, name, kind, meta)
 
     def _verified(self) -> list[Verified]:
         """What verify found; found again when that was on another host."""

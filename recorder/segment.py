@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from recorder import manifest
 from recorder.manifest import Event, Gap, Manifest, Person, Track
 from recorder.publish import sha256_of
-from recorder.timeline import Curve, Report, offset_to_us, ticks_to_wall
+from recorder.timeline import Curve, Report, errors_us, offset_to_us, ticks_to_wall
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +98,13 @@ def left_over(work_dir: Path) -> list[Path]:
 def finalise(folder: Path) -> Manifest:
     """Align, make seekable, describe: writes the final files and segment.json, and returns it. Repeatable."""
     live = LiveSegment.model_validate_json((folder / "live.json").read_bytes())
-    walls = walls_of(live)
+    walls, errors = walls_of(live), clock_errors_of(live)
     started_us = int(min((walls[track.file](track.first_timestamp) for track in live.tracks), default=live.started_us))
     described = Manifest(recording=live.recording, room=live.room, title=live.title, started_at_ms=started_us // 1000)
     for number, track in enumerate(live.tracks, 1):
         found = _finalise_track(folder, live, track, walls[track.file], started_us, number)
         if found is not None:
+            found.clock_error_us = errors[track.file]
             described.tracks.append(found)
     ends = [track.end_us for track in described.tracks]
     described.duration_us = max(ends, default=0)
@@ -140,6 +141,19 @@ def walls_of(live: LiveSegment) -> dict[str, Curve]:
         wall = ticks_to_wall(reports[track.file], offset_to_us(of_person), track.clock_hz, first)
         walls[track.file] = wall.earlier(LOOKAHEAD_US.get(track.codec, 0))
     return walls
+
+
+def clock_errors_of(live: LiveSegment) -> dict[str, list[int] | None]:
+    """Track file → how far its times lie beside its sender's reports at start, middle and end, microseconds."""
+    reports = {track.file: [Report(*report) for report in track.clock] for track in live.tracks}
+    found = {}
+    for track in live.tracks:
+        of_person = [report for other in live.tracks if other.participant == track.participant for report in reports[other.file]]
+        offset = offset_to_us(of_person)
+        first = (track.first_timestamp, track.first_arrival_us)
+        wall = ticks_to_wall(reports[track.file], offset, track.clock_hz, first)
+        found[track.file] = errors_us(reports[track.file], offset, wall)
+    return found
 
 
 def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Curve, started_us: int, number: int) -> Track | None:

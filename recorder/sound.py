@@ -75,9 +75,10 @@ def stretched(samples: Samples, length: int) -> Samples:
 
 
 class AudioReader:
-    """One audio track, read as blocks of the timeline; silence where it has nothing."""
+    """One audio track, read as blocks of the timeline; silence where it has nothing. gain: a factor."""
 
-    def __init__(self, path: Path, track: Track) -> None:
+    def __init__(self, path: Path, track: Track, gain: float = 1.0) -> None:
+        self._gain = np.float32(gain)
         self._parts = placed(decoded_audio(path, track.start_us))
         self._waiting: tuple[int, Samples] | None = None
         self._ended = False
@@ -95,7 +96,7 @@ class AudioReader:
                 return
             begin, stop = max(at, start), min(at + samples.shape[1], end)
             if stop > begin:
-                block[:, begin - start : stop - start] += samples[:, begin - at : stop - at]
+                block[:, begin - start : stop - start] += samples[:, begin - at : stop - at] * self._gain
             if at + samples.shape[1] > end:
                 return
             self._waiting = None

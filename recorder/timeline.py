@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 # One straight piece.
@@ -181,6 +182,15 @@ def ticks_to_wall(track: Sequence[Report], offset: Curve | None, clock_hz: int, 
         abs((high - low) / (right - left) / nominal - 1) <= 2 * MOST_DRIFT for (left, low), (right, high) in pairwise(knots)
     )
     return wall if rising and abs(wall(first[0]) - first[1]) <= MOST_CORRECTION_US else plain
+
+
+def errors_us(track: Sequence[Report], offset: Curve | None, wall: Curve) -> list[int] | None:
+    """By how much `wall` lies beside what the reports say at the start, in the middle and at the end; None without reports."""
+    if offset is None or len(track) < 3:
+        return None
+    beside = [wall(report.timestamp) - report.ntp_us - offset(report.ntp_us) for report in track]
+    third = len(beside) // 3
+    return [round(median(part)) for part in (beside[:third], beside[third : len(beside) - third], beside[-third:])]
 
 
 def _inverse(curve: Curve, y: float) -> float:

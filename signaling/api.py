@@ -296,6 +296,17 @@ def delete_recording(recording: str) -> Any:
     return {}
 
 
+@call(api, "POST", "/recordings/<recording>/retry", "Work on a failed recording again", "host", schemas.Nothing)
+def retry_recording(recording: str) -> Any:
+    body(schemas.Nothing)
+    with server().reading() as connection:
+        room = recordings.find(connection, recording).room_id
+    by = host_of(room)
+    with server().transaction() as tx:
+        recordings.retry(server(), tx, recording, by)
+    return {}
+
+
 def _links() -> auth.Links:
     found: auth.Links = current_app.extensions["letterbox_links"]
     return found

@@ -12,9 +12,11 @@ from signaling import errors
 from signaling.models import Job
 from signaling.server import Transaction
 
-STEPS = ("verify", "manifest", "poster", "compose", "publish")
+STEPS = ("verify", "manifest", "poster", "sound", "compose", "thumbnails", "quality", "publish")
 # How much of the whole each step is, in percent: composing is nearly all of the work.
-WEIGHTS = {"verify": 8, "manifest": 2, "poster": 5, "compose": 80, "publish": 5}
+WEIGHTS = {
+    "verify": 8, "manifest": 1, "poster": 2, "sound": 6, "compose": 78, "thumbnails": 3, "quality": 1, "publish": 1,
+}  # fmt: skip
 ATTEMPTS = 3
 
 
@@ -42,6 +44,15 @@ def restart(tx: Transaction, recording: str, lease_s: int) -> list[str]:
     """All steps once more, for other tracks than before. Returns the steps to enqueue."""
     tx.connection.execute(delete(Job).where(Job.recording_id == recording))
     return create(tx, recording, lease_s)
+
+
+def retry(tx: Transaction, recording: str, lease_s: int) -> list[str]:
+    """Go on from where it failed, with all attempts anew. Returns the steps to enqueue; none when nothing had failed."""
+    failed = (Job.recording_id == recording, Job.state == "failed")
+    values = {"state": "waiting", "attempt": 0, "reason": None, "progress": 0, "lease_until_ms": tx.now_ms + lease_s * 1000}
+    if tx.connection.execute(update(Job).where(*failed).values(**values)).rowcount == 0:
+        return []
+    return due(tx.connection, recording)
 
 
 def _rows(connection: Connection, recording: str) -> list[Any]:
@@ -146,5 +157,8 @@ def describe(connection: Connection, recording: str) -> dict[str, Any]:
         "step": current.step if current else None,
         "progress": total,
         "eta_s": current.eta_s if current else None,
-        "jobs": [{"step": row.step, "state": row.state, "progress": row.progress, "reason": row.reason} for row in rows],
+        "jobs": [
+            {"step": row.step, "state": row.state, "progress": row.progress, "eta_s": row.eta_s, "reason": row.reason}
+            for row in rows
+        ],
     }

@@ -375,6 +375,19 @@ def advance(server: Server, tx: Transaction, recording: str, step: str, attempt:
     return _follow(tx, recording, jobs.advance(tx, recording, step, attempt, news, server.settings.job_lease_s))
 
 
+def retry(server: Server, tx: Transaction, recording: str, by: str) -> None:
+    """Have a failed recording worked on again. Raises no_such_recording, 409 not-failed."""
+    find(tx.connection, recording)
+    steps = jobs.retry(tx, recording, server.settings.job_lease_s)
+    if not steps or not _change(tx, recording, ("failed",), state="processing", reason=None):
+        raise errors.Problem(409, "not-failed", "Nothing to repeat", "No step of this recording has failed.")
+    server.unsettled = True
+    note(tx, recording, "retried", by)
+    for step in steps:
+        tx.notify(recorders(tx.connection)[:1], "process", {"recording": recording, "step": step})
+    _tell(tx, recording)
+
+
 def _follow(tx: Transaction, recording: str, outcome: jobs.Outcome) -> list[str]:
     if outcome.failed:
         _change(tx, recording, ("processing",), state="failed", reason=outcome.failed)

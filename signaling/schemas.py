@@ -146,7 +146,10 @@ class End(Body):
 
 class File(Body):
     name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
-    kind: Literal["track", "segment", "manifest", "poster", "composed"]
+    kind: Literal[
+        "track", "segment", "manifest", "poster", "composed", "waveform", "chapters", "thumbnails", "thumbnails-index",
+        "quality", "captions",
+    ]  # fmt: skip
     media_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$", max_length=80)]
     bytes: Number
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -99,9 +99,13 @@ class Film:
         parts: list[Any] = []
         with av.open(str(path)) as container:
             self.seconds = container.duration / 1e6
-            self.codecs = {stream.type: stream.codec_context.name for stream in container.streams}
+            # Chapters of an MP4 are a stream of text besides.
+            seen_or_heard = [stream for stream in container.streams if stream.type in ("audio", "video")]
+            self.codecs = {
+                stream.type: stream.codec_context.name for stream in container.streams if stream.type in ("audio", "video")
+            }
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=HZ)
-            for frame in container.decode():
+            for frame in container.decode(*seen_or_heard):
                 if isinstance(frame, av.VideoFrame):
                     self.frames.append((float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24")))
                 else:

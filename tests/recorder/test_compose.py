@@ -3,14 +3,15 @@
 import threading
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import tracks
 from tracks import BLUE, GREEN, RED, WHITE, Film, is_colour
 
-from recorder.compose import NothingToCompose, compose
+from recorder.compose import NothingToCompose, Wish, compose
 from recorder.layout import Cell, scenes
-from recorder.manifest import Consent, Event, Gap, Manifest
+from recorder.manifest import Consent, Event, Gap, Manifest, part_of
 from recorder.picture import CELL, CIRCLE
 from recorder.poster import best_moment_us, poster
 
@@ -42,9 +43,11 @@ class Meeting:
     def _next(self, name: str) -> Path:
         return self.folder / f"{name}-{len(self.manifest.tracks)}.webm"
 
-    def film(self) -> Film:
-        compose(self.manifest, lambda track: self.folder / track.file, self.folder / "film.mp4")
-        return Film(self.folder / "film.mp4")
+    def film(self, **wish: object) -> Film:
+        made = Wish(**wish)  # type: ignore[arg-type]
+        target = self.folder / f"film.{made.format}"
+        self.dark = compose(self.manifest, lambda track: self.folder / track.file, target, wish=made)
+        return Film(target)
 
     def cell(self, name: str, second: float, source: str = "camera") -> Cell:
         return next(
@@ -312,3 +315,78 @@ def ink_below_the_initials(meeting: Meeting, film: Film, name: str, second: floa
     top = round(cell.y + cell.height / 2 + radius) + 4
     part = film.picture(second)[top : top + 44, cell.x + cell.width // 4 : cell.x + cell.width * 3 // 4]
     return int((part.min(axis=2) > 120).sum())
+
+
+def test_a_camera_that_was_switched_off_gives_way_at_once(meeting: Meeting) -> None:
+    meeting.joins("Ana")
+    meeting.films("Ana", RED, 0.0, 1.0)
+    meeting.manifest.events = [Event(at_us=1_000_000, kind="camera-off", participant="pana")]
+    film = meeting.film()
+    assert is_colour(meeting.seen(film, "Ana", 0.9), RED)
+    assert is_colour(meeting.seen(film, "Ana", 1.1), CELL)
+
+
+def test_who_speaks_is_shown_large(meeting: Meeting) -> None:
+    for name, colour in (("Ana", RED), ("Ben", GREEN)):
+        meeting.joins(name)
+        meeting.films(name, colour, 0.0, 4.0)
+    film = meeting.film(layout="speaker", speaking={"pben": [(2_000_000, 4_000_000)]})
+    assert is_colour(film.picture(1.5)[200, 300], RED)
+    assert is_colour(film.picture(2.5)[200, 300], GREEN)
+
+
+def test_marks_are_chapters_of_the_film(meeting: Meeting) -> None:
+    meeting.joins("Ana")
+    meeting.films("Ana", RED, 0.0, 4.0)
+    meeting.manifest.events = [Event(at_us=2_000_000, kind="mark", body={"label": "Die Abstimmung"})]
+    meeting.film()
+    with av.open(str(meeting.folder / "film.mp4")) as container:
+        found = [(chapter["metadata"]["title"], chapter["start"] * chapter["time_base"]) for chapter in container.chapters()]
+    assert found == [("Beginning", 0), ("Die Abstimmung", 2)]
+
+
+def test_a_quiet_voice_is_made_as_loud_as_the_others(meeting: Meeting) -> None:
+    meeting.joins("Ana")
+    meeting.says("Ana", 0.0, 4.0, [1.0])
+    plain = np.abs(meeting.film().samples).max()
+    assert np.abs(meeting.film(gains={meeting.manifest.tracks[0].file: 0.25}).samples).max() == pytest.approx(plain / 4, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("wished", "codecs"),
+    [
+        ("webm", {"video": "vp8", "audio": "opus"}),
+        ("m4a", {"audio": "aac"}),
+        ("ogg", {"audio": "opus"}),
+    ],
+)
+def test_other_kinds_of_files(meeting: Meeting, wished: str, codecs: dict) -> None:
+    meeting.joins("Ana")
+    meeting.films("Ana", RED, 0.0, 4.0)
+    meeting.says("Ana", 0.0, 4.0, [1.0])
+    film = meeting.film(format=wished)
+    assert film.codecs == codecs
+    assert film.seconds == pytest.approx(4, abs=0.15)
+    assert film.beeps() == pytest.approx([1.0], abs=0.05)
+
+
+def test_a_stretch_of_some_people_is_a_film_of_its_own(meeting: Meeting) -> None:
+    for name, colour in (("Ana", RED), ("Ben", GREEN)):
+        meeting.joins(name)
+        meeting.films(name, colour, 0.0, 4.0)
+    meeting.says("Ana", 0.0, 4.0, [0.5, 2.5])
+    meeting.manifest = part_of(meeting.manifest, 2_000_000, 4_000_000, ["pana"])
+    film = meeting.film()
+    assert film.seconds == pytest.approx(2, abs=0.1)
+    assert film.beeps() == pytest.approx([0.5], abs=0.04)
+    assert is_colour(film.picture(1)[100, 640], RED)
+
+
+def test_black_pictures_are_noticed(tmp_path: Path) -> None:
+    meeting = Meeting(tmp_path, 8)
+    meeting.joins("Ana")
+    meeting.films("Ana", (0, 0, 0), 0.0, 7.0)
+    meeting.film()
+    ((who, stretches),) = meeting.dark.items()
+    assert who == ("pana", "camera")
+    assert stretches[0][1] - stretches[0][0] >= 5000

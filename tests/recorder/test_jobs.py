@@ -20,6 +20,7 @@ from recorder import manifest as manifests
 from recorder import naming
 from recorder.config import BadSetting, Settings
 from recorder.publish import Library
+from recorder.waveform import Waveform
 
 LIMIT_S = 60.0
 
@@ -51,7 +52,7 @@ class Workshop:
         self.kill()
         self.library.close()
 
-    def record(self, seconds: float = 3, spoil: bool = False) -> list[str]:
+    def record(self, seconds: float = 3, spoil: bool = False, alone: bool = False, seen: bool = True) -> list[str]:
         """Ana from the beginning, Ben a second later, both to the end. Handed in; returns the steps to enqueue."""
         rec, self.recording, self.segment = self.cast.record()
         self.rec = rec
@@ -61,10 +62,11 @@ class Workshop:
             (tracks.sound(self._file("ana-voice"), seconds, [0.5]), "pana", "microphone", 0.0, seconds),
             (tracks.video(self._file("ben-camera"), GREEN, seconds - 1), "pben", "camera", 1.0, seconds - 1),
         ]
+        made = [one for one in made if (one[1] == "pana" or not alone) and (one[2] == "microphone" or seen)]
         if spoil:
             for path, *_ in made:
                 path.write_bytes(b"no film at all")
-        stays = [tracks.person("Ana", 0, seconds), tracks.person("Ben", 1, seconds)]
+        stays = [tracks.person("Ana", 0, seconds), tracks.person("Ben", 1, seconds)][: 1 if alone else 2]
         described = [tracks.track(*facts, segment=self.segment) for facts in made]
         whole = tracks.manifest(seconds, stays, described, self.recording, self.segment)
         for (path, *_), one in zip(made, described, strict=True):
@@ -139,6 +141,12 @@ def test_a_recording_becomes_a_film_a_poster_and_a_manifest(workshop: Workshop) 
     whole = manifests.load(workshop.download(found["manifest"]))
     assert (whole.duration_us, len(whole.tracks)) == (3_000_000, 3)
     assert workshop.download(found["poster"]).read_bytes()[:3] == b"\xff\xd8\xff"
+    assert workshop.download(found["thumbnails"]).read_bytes()[:3] == b"\xff\xd8\xff"
+    assert "Ben joined" not in workshop.download(found["chapters"]).read_text(), "a second after the beginning"
+    waveform = Waveform.model_validate_json(workshop.download(found["waveform"]).read_bytes())
+    assert (len(waveform.peaks), [one.name for one in waveform.speaking]) == (30, ["Ana", "Ben"])
+    assert workshop.download(found["thumbnails-index"]).read_text().count("-->") == 2
+    assert found["quality"]["meta"] == {"verdict": "good"}
     for artifact in done["artifacts"]:
         if artifact["kind"] == "track":
             assert workshop.download(artifact).stat().st_size == artifact["bytes"]
@@ -152,7 +160,7 @@ def test_the_same_task_twice_does_the_work_once(workshop: Workshop) -> None:
     done = workshop.comes_to("ready", "failed")
     assert done["state"] == "ready"
     kinds = [artifact["kind"] for artifact in done["artifacts"]]
-    assert sorted(kinds) == sorted(set(kinds) - {"track"}) + ["track"] * 3
+    assert sorted(kinds) == sorted([*(set(kinds) - {"track"}), *["track"] * 3])
 
 
 def test_a_file_on_the_recorder_s_disk_is_used_and_a_wrong_one_is_not(workshop: Workshop) -> None:
@@ -231,3 +239,35 @@ def test_what_cannot_be_played_fails_with_a_reason_people_understand(workshop: W
 def test_a_bad_setting_is_named(environ: dict[str, str], named: str) -> None:
     with pytest.raises(BadSetting, match=named):
         Settings.from_environ(environ)
+
+
+def test_one_person_alone_needs_no_composing(workshop: Workshop) -> None:
+    workshop.work()
+    workshop.enqueue(*workshop.record(alone=True))
+    done = workshop.comes_to("ready", "failed")
+    (film,) = [artifact for artifact in done["artifacts"] if artifact["kind"] == "composed"]
+    assert (film["name"], film["meta"]["copied"]) == ("2026-11-23 Board meeting.webm", True)
+    assert Film(workshop.download(film)).codecs == {"video": "vp8", "audio": "opus"}
+
+
+def test_where_nobody_was_seen_the_film_is_sound(workshop: Workshop) -> None:
+    workshop.work()
+    workshop.enqueue(*workshop.record(seen=False))
+    done = workshop.comes_to("ready", "failed")
+    (film,) = [artifact for artifact in done["artifacts"] if artifact["kind"] == "composed"]
+    assert film["name"] == "2026-11-23 Board meeting.m4a"
+    assert Film(workshop.download(film)).codecs == {"audio": "aac"}
+
+
+def test_a_failed_recording_goes_on_where_it_failed_when_somebody_asks(workshop: Workshop) -> None:
+    workshop.work()
+    workshop.enqueue(*workshop.record(spoil=True), "verify", "verify")
+    assert workshop.comes_to("ready", "failed")["state"] == "failed"
+    door, again = workshop.cast.door, f"recordings/{workshop.recording}/retry"
+    assert door.post(again, {}, workshop.cast.bob.token).status == 403
+
+    assert door.post(again, {}, workshop.cast.host_key).status == 200
+
+    assert workshop.described()["state"] == "processing"
+    assert workshop.told("verify")
+    assert door.post(again, {}, workshop.cast.host_key).status == 409

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from people import RECORDER_KEY, Cast, House, Recorder
 
-from signaling import clock, recordings
+from signaling import clock, jobs, recordings
 
-STEPS = ["verify", "manifest", "poster", "compose", "publish"]
+STEPS = list(jobs.STEPS)
 
 
 @pytest.fixture

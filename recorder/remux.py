@@ -1,0 +1,76 @@
+"""One person alone: their own tracks are the film. Packets are copied, nothing is decoded: an hour takes seconds."""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from heapq import merge
+from pathlib import Path
+from typing import Any
+
+import av
+
+from recorder.compose import Progress
+from recorder.manifest import Manifest, Track, agreed, switched_off
+
+# What a film may lack at its ends, or in the middle, before something must be drawn there, microseconds.
+MAY_LACK_US = 2_000_000
+US = Fraction(1, 1_000_000)
+
+
+def suffix(whole: Manifest) -> str | None:
+    """`.webm` or `.mp4`; None where something must be drawn or mixed.
+
+    One person who had agreed all the time, one camera that was never off, one microphone at most, no screen, one segment.
+    """
+    video = [track for track in whole.tracks if track.kind == "video"]
+    audio = [track for track in whole.tracks if track.kind == "audio"]
+    if len(whole.participants) != 1 or len(whole.segments) > 1 or len(video) != 1 or len(audio) > 1:
+        return None
+    (camera,) = video
+    alone = whole.participants[0].id
+    if camera.source != "camera" or any(track.participant != alone for track in whole.tracks):
+        return None
+    if not _covers(camera, whole.duration_us) or switched_off(whole, alone, "camera"):
+        return None
+    if sum(end - start for start, end in agreed(whole, alone)) < whole.duration_us - MAY_LACK_US:
+        return None
+    return {"VP8": ".webm", "H264": ".mp4"}.get(camera.codec)
+
+
+def _covers(track: Track, duration_us: int) -> bool:
+    longest = max((gap.duration_us for gap in track.gaps), default=0)
+    return track.start_us <= MAY_LACK_US and track.end_us >= duration_us - MAY_LACK_US and longest <= MAY_LACK_US
+
+
+def remux(whole: Manifest, folder: Callable[[Track], Path], target: Path, progress: Progress) -> None:
+    """Write the film. Whole or not at all."""
+    partial = target.with_name("partial-" + target.name)
+    options = {"movflags": "+faststart"} if target.suffix == ".mp4" else {"cues_to_front": "1"}
+    sources: list[Any] = [av.open(str(folder(track))) for track in whole.tracks]
+    try:
+        with av.open(str(partial), "w", format=target.suffix[1:], options=options) as container:
+            streams = [container.add_stream_from_template(source.streams[0]) for source in sources]
+            tracks = [
+                _packets(source, track.start_us, stream)
+                for source, track, stream in zip(sources, whole.tracks, streams, strict=True)
+            ]
+            for count, (at_us, _, packet) in enumerate(merge(*tracks, key=lambda one: one[:2])):
+                container.mux(packet)
+                if count % 1000 == 0:
+                    progress(min(100.0, at_us * 100 / max(1, whole.duration_us)), None)
+    finally:
+        for source in sources:
+            source.close()
+    partial.replace(target)
+    progress(100, 0)
+
+
+def _packets(source: Any, start_us: int, stream: Any) -> Iterator[tuple[int, int, Any]]:
+    """(time on the timeline, number of the stream, packet)."""
+    for packet in source.demux(source.streams[0]):
+        if packet.pts is None:
+            continue
+        at_us = start_us + round(packet.pts * packet.time_base / US)
+        packet.pts = packet.dts = at_us
+        packet.time_base = US
+        packet.stream = stream
+        yield at_us, stream.index, packet
