@@ -3,11 +3,13 @@
 import mimetypes
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import select
+from zipstream import ZipStream
 
 from signaling import auth, calls, clock, consent, control, errors, hot, jobs, recordings, rooms, schemas, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
@@ -316,7 +318,31 @@ def _with_links(recording: dict[str, Any]) -> dict[str, Any]:
     for artifact in recording["artifacts"]:
         signature = _links().sign(artifact["id"])
         artifact["url"] = f"{calls.PREFIX}/artifacts/{artifact['id']}/{quote(artifact['name'])}?signature={signature}"
+    if recording["artifacts"]:
+        recording["archive"] = f"{calls.PREFIX}/recordings/{recording['id']}/archive?signature={_links().sign(recording['id'])}"
     return recording
+
+
+@call(api, "GET", "/recordings/<recording>/archive", "Everything of a recording as one ZIP, by its signed address", "anyone")
+def archive(recording: str) -> Any:
+    _links().check(recording, request.args.get("signature", ""))
+    with server().reading() as connection:
+        name, files = recordings.archive(connection, recording)
+    packed = ZipStream(sized=True)
+    for row in files:
+        packed.add_path(_file(row.path), row.name)
+    response = Response(iter(packed), content_type="application/zip")
+    response.content_length = len(packed)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _file(key: str) -> Path:
+    try:
+        return server().storage.file(key)
+    except FileNotFoundError:
+        raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.") from None
 
 
 @call(api, "GET", "/artifacts/<artifact>/<path:name>", "Download a file by its signed address", "anyone")
@@ -325,12 +351,8 @@ def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for
         _links().check(artifact, request.args.get("signature", ""))
     with server().reading() as connection:
         row = recordings.artifact(connection, artifact)
-    try:
-        path = server().storage.file(row.path)
-    except FileNotFoundError:
-        raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.") from None
     response = send_file(
-        path,
+        _file(row.path),
         row.media_type,
         conditional=True,
         etag=row.sha256,

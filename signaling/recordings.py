@@ -5,6 +5,7 @@ conditional update, so that two who try at once do it once. Everyone in the room
 """
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -14,6 +15,8 @@ from signaling.models import Artifact, Event, Job, Participant, Recording, Room,
 from signaling.server import Server, Transaction
 
 log = logging.getLogger(__name__)
+
+NO_PATH = str.maketrans('/\\"', "--'")
 
 RUNNING = ("requested", "starting", "recording", "paused", "stopping")
 CLAIMED = ("starting", "recording", "paused", "stopping")
@@ -501,3 +504,13 @@ def artifact(connection: Connection, artifact_id: str) -> Row[Any]:
     if row is None:
         raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.")
     return row
+
+
+def archive(connection: Connection, recording: str) -> tuple[str, list[Row[Any]]]:
+    """(name of the ZIP, the files in it): all but what only the pipeline needs. Raises no_such_recording."""
+    row = find(connection, recording)
+    title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or "Recording"
+    wanted = (Artifact.recording_id == recording, Artifact.kind != "segment")
+    files = list(connection.execute(select(Artifact.__table__).where(*wanted).order_by(Artifact.created_at_ms, Artifact.id)))
+    date = datetime.fromtimestamp((row.started_at_ms or row.requested_at_ms) / 1000, UTC)
+    return f"{date:%Y-%m-%d} {title.translate(NO_PATH)}.zip", files

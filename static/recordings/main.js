@@ -4,12 +4,14 @@ import { Refused, call } from "../call/api.js";
 import { announce, find, make } from "../call/dom.js";
 import { hostKeyOf } from "../call/hosts.js";
 import { duration, size, t } from "../call/text.js";
+import { Player } from "./player.js";
 
 /**
  * @typedef {{id: string, kind: string, name: string, bytes: number, sha256: string, url: string, meta: any}} Artifact
  * @typedef {{id: string, state: string, by: string, reason: string | null, title: string, requested_at_ms: number, started_at_ms: number | null,
  *   duration_ms: number | null, live?: {tracks: {bytes_per_s: number}[]} | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[],
- *   consent: {participant: string, answer: string}[]}} Recording
+ *   consent: {participant: string, answer: string}[], jobs: {step: string, state: string}[], archive?: string}} Recording
+ * @typedef {{kind: string, participant: string, source: string, start_ms: number, duration_ms: number, value: number | null}} Finding
  */
 
 const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
@@ -17,6 +19,8 @@ const hostKey = hostKeyOf(roomId, roomTitle);
 const list = find("#recordings");
 /** @type {Map<string, {item: HTMLElement, shown: string}>} */
 const items = new Map();
+/** @type {WeakMap<HTMLElement, Player>} */
+const players = new WeakMap();
 const SETTLED = new Set(["ready", "failed"]);
 const RUNNING = new Set(["recording", "paused"]);
 
@@ -62,7 +66,7 @@ function draw(recordings) {
     // A new signature is no change: a film that plays must not be touched.
     // But once an hour the links are renewed, before they lapse.
     const hour = Math.floor(Date.now() / 3_600_000);
-    const shown = JSON.stringify({ ...recording, hour, live: null, artifacts: recording.artifacts.map(({ id }) => id) });
+    const shown = JSON.stringify({ ...recording, hour, live: null, archive: null, artifacts: recording.artifacts.map(({ id }) => id) });
     if (shown !== known.shown) drawOne(known.item, recording);
     known.shown = shown;
     drawLive(known.item, recording);
@@ -83,8 +87,12 @@ function drawOne(item, recording) {
   find(".badge", item).textContent = t(`state.${recording.state}`);
   find(".reason", item).textContent = recording.reason ?? "";
   drawProgress(item, recording);
-  drawPlayer(item, recording);
+  playerOf(item).show(recording.artifacts, recording.duration_ms).catch(() => undefined);
+  drawQuality(item, recording);
   drawDownloads(item, recording);
+  const retry = find("[data-testid=retry]", item);
+  retry.hidden = recording.state !== "failed" || !recording.jobs.some(({ state }) => state === "failed");
+  retry.onclick = () => void again(recording);
   const remove = find("[data-testid=delete-recording]", item);
   remove.hidden = !SETTLED.has(recording.state) && recording.state !== "processing";
   remove.onclick = () => void removeRecording(recording);
@@ -125,17 +133,40 @@ function drawProgress(item, recording) {
  * @param {HTMLElement} item
  * @param {Recording} recording
  */
-function drawPlayer(item, recording) {
-  const film = recording.artifacts.find(({ kind }) => kind === "composed");
-  const poster = recording.artifacts.find(({ kind }) => kind === "poster");
-  const player = find("[data-testid=player]", item);
-  if (poster && !player.poster) player.poster = poster.url;
-  player.hidden = !film && !poster;
-  player.controls = Boolean(film);
-  if (film && player.dataset.artifact !== film.id) {
-    player.dataset.artifact = film.id;
-    player.src = film.url;
-  }
+function drawQuality(item, recording) {
+  const artifact = recording.artifacts.find(({ kind }) => kind === "quality");
+  const box = find(".quality", item);
+  box.hidden = !artifact;
+  if (!artifact || box.dataset.artifact === artifact.id) return;
+  box.dataset.artifact = artifact.id;
+  box.dataset.verdict = artifact.meta.verdict;
+  find(".judged", box).textContent = t(`quality.${artifact.meta.verdict}`);
+  void fetch(artifact.url).then(async (response) => {
+    if (!response.ok) return;
+    const { findings, av_offset_ms: offsets } = await response.json();
+    const nameOf = new Map(recording.artifacts.filter(({ kind }) => kind === "track").map(({ meta }) => [meta.participant, meta.person]));
+    const lines = findings.map((/** @type {Finding} */ found) =>
+      t(`quality.finding.${found.kind}`, {
+        name: nameOf.get(found.participant) ?? "",
+        source: t(`source.${found.source}`),
+        at: duration(found.start_ms),
+        time: duration(found.duration_ms),
+        value: Math.round(found.value ?? 0),
+      }),
+    );
+    for (const [participant, offset] of Object.entries(offsets)) {
+      const values = { name: nameOf.get(participant) ?? "", start: offset.start, middle: offset.middle, end: offset.end };
+      lines.push(t("quality.offset", values));
+    }
+    if (findings.length === 0) lines.unshift(t("quality.nothing"));
+    find("ul", box).replaceChildren(
+      ...lines.map((/** @type {string} */ words) => {
+        const line = document.createElement("li");
+        line.textContent = words;
+        return line;
+      }),
+    );
+  });
 }
 
 /**
@@ -150,6 +181,9 @@ function drawDownloads(item, recording) {
     button.href = `${film.url}&download=1`;
     find(".size", button).textContent = size(film.bytes);
   }
+  const archive = find("[data-testid=download-all]", item);
+  archive.hidden = !recording.archive;
+  if (recording.archive) archive.href = recording.archive;
   const tracks = recording.artifacts.filter(({ kind }) => kind === "track");
   find(".tracks", item).hidden = tracks.length === 0;
   find(".track-count", item).textContent = t("recordings.tracks", { count: tracks.length });
@@ -191,6 +225,23 @@ function trackRow(artifact) {
   link.setAttribute("aria-label", `${t("recordings.download")} ${artifact.name}, ${size(artifact.bytes)}`);
   link.title = artifact.name;
   return row;
+}
+
+/** @param {HTMLElement} item */
+function playerOf(item) {
+  const known = players.get(item) ?? new Player(item);
+  players.set(item, known);
+  return known;
+}
+
+/** @param {Recording} recording */
+async function again(recording) {
+  try {
+    await call("POST", `/recordings/${recording.id}/retry`, { token: hostKey ?? "", body: {} });
+    announce(t("recordings.retried"));
+  } catch (error) {
+    announce(error instanceof Refused ? error.message : t("server.away.help"));
+  }
 }
 
 /** @param {Recording} recording */

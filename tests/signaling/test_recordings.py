@@ -1,6 +1,8 @@
 """A recording on the server: asked for, claimed, followed, lost and found, finished, downloaded, deleted."""
 
 import hashlib
+import io
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -378,6 +380,25 @@ def test_signature_ends_after_six_hours(cast: Cast, film: dict, monkeypatch: pyt
     now = time.time()
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 6 * 3600 + 5)
     assert cast.door.get(film["url"]).status == 403
+
+
+def test_everything_comes_as_one_zip_of_the_length_that_was_said(cast: Cast) -> None:
+    _, recording, _ = cast.recorded({"2026-11-23 Bürgeramt – Ana (camera).webm": b"picture" * 1000, "ben.webm": b"sound"})
+    found = cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key)["recordings"][0]
+
+    whole = cast.door.get(found["archive"])
+
+    assert whole.status == 200
+    assert int(whole.headers["Content-Length"]) == len(whole.content)
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as packed:
+        assert packed.testzip() is None
+        assert packed.read("2026-11-23 Bürgeramt – Ana (camera).webm") == b"picture" * 1000
+        assert sorted(packed.namelist()) == ["2026-11-23 Bürgeramt – Ana (camera).webm", "ben.webm"]
+    assert cast.door.get(found["archive"].replace("signature=", "signature=x")).status == 403
+    film = found["artifacts"][0]
+    assert cast.door.get(found["archive"].split("=")[0] + "=" + film["url"].split("=")[1]).status == 403, (
+        "a file's link is no key"
+    )
 
 
 def test_another_rooms_host_sees_neither_list_nor_file_nor_may_delete(cast: Cast, film: dict) -> None:

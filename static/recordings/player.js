@@ -1,0 +1,190 @@
+// One recording's player: the film, a waveform to seek by with small pictures, chapters, who spoke when, keys.
+
+import { find, make } from "../call/dom.js";
+import { duration, t } from "../call/text.js";
+import { cueAt, cuesOf, placeOf } from "./vtt.js";
+import { BARS, HEIGHT, condensed, pathOfPeaks, pathOfSpans } from "./waveform.js";
+
+/** @typedef {import("./main.js").Artifact} Artifact */
+/** @typedef {import("./vtt.js").Cue} Cue */
+/** @typedef {import("./waveform.js").Waveform} Waveform */
+
+const SPEEDS = [1, 1.25, 1.5, 2];
+
+export class Player {
+  /** @param {HTMLElement} item  the recording's card */
+  constructor(item) {
+    this.item = item;
+    this.video = /** @type {HTMLVideoElement} */ (find("[data-testid=player]", item));
+    this.box = find(".seeking", item);
+    this.range = /** @type {HTMLInputElement} */ (find(".seek", item));
+    this.preview = find(".preview", item);
+    /** @type {Cue[]} */
+    this.chapters = [];
+    /** @type {Cue[]} */
+    this.pictures = [];
+    this.sheet = "";
+    this.shown = "";
+    this.lengthS = 0;
+    this.video.addEventListener("timeupdate", () => this.follow());
+    this.video.addEventListener("loadedmetadata", () => this.follow());
+    this.range.addEventListener("input", () => this.seek(Number(this.range.value)));
+    this.box.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.peek(event));
+    this.box.addEventListener("pointerleave", () => (this.preview.hidden = true));
+    const speed = find(".speed", item);
+    speed.addEventListener("click", () => this.nextSpeed(speed));
+    find(".watch", item).addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.key(event));
+  }
+
+  /**
+   * What there is of it by now.
+   *
+   * @param {Artifact[]} artifacts
+   * @param {number | null} durationMs
+   */
+  async show(artifacts, durationMs) {
+    const of = (/** @type {string} */ kind) => artifacts.find((artifact) => artifact.kind === kind);
+    const film = of("composed");
+    const poster = of("poster");
+    if (poster && !this.video.poster) this.video.poster = poster.url;
+    find(".watch", this.item).hidden = !film && !poster;
+    this.video.controls = Boolean(film);
+    if (film && this.video.dataset.artifact !== film.id) {
+      this.video.dataset.artifact = film.id;
+      this.video.src = film.url;
+    }
+    this.lengthS = (film?.meta.duration_us ?? (durationMs ?? 0) * 1000) / 1e6;
+    const [waveform, chapters, index, sheet] = [of("waveform"), of("chapters"), of("thumbnails-index"), of("thumbnails")];
+    const key = [film, waveform, chapters, index].map((artifact) => artifact?.id ?? "").join();
+    if (!film || key === this.shown) return;
+    this.shown = key;
+    this.sheet = sheet?.url ?? "";
+    const [waves, marks, places] = await Promise.all([load(waveform, "json"), load(chapters, "text"), load(index, "text")]);
+    this.pictures = cuesOf(places ?? "");
+    this.chapters = cuesOf(marks ?? "");
+    this.drawWaveform(waves);
+    this.drawChapters();
+  }
+
+  /** @param {Waveform | null} waveform */
+  drawWaveform(waveform) {
+    this.box.hidden = !this.lengthS;
+    this.range.max = String(this.lengthS);
+    const peaks = condensed(waveform?.peaks ?? [0]);
+    for (const svg of this.box.querySelectorAll(".wave")) {
+      svg.setAttribute("viewBox", `0 0 ${Math.min(BARS, peaks.length)} ${HEIGHT}`);
+      find("path", svg).setAttribute("d", pathOfPeaks(peaks));
+    }
+    const speakers = (waveform?.speaking ?? []).filter(({ spans }) => spans.length > 0);
+    find(".speaking", this.item).replaceChildren(
+      ...speakers.map(({ name, spans }) => {
+        const row = make("speaker");
+        const seconds = spans.reduce((sum, [start, end]) => sum + end - start, 0);
+        find(".name", row).textContent = name;
+        find(".spoke", row).textContent = duration(seconds);
+        find("path", row).setAttribute("d", pathOfSpans(spans, this.lengthS * 1000));
+        return row;
+      }),
+    );
+    this.follow();
+  }
+
+  drawChapters() {
+    const list = find(".chapters", this.item);
+    list.hidden = this.chapters.length === 0;
+    list.replaceChildren(
+      ...this.chapters.map(({ start, text }) => {
+        const row = make("chapter");
+        find(".at", row).textContent = duration(start * 1000);
+        find(".title", row).textContent = text;
+        find("button", row).addEventListener("click", () => this.seek(start));
+        return row;
+      }),
+    );
+  }
+
+  /** @param {number} second */
+  seek(second) {
+    this.video.currentTime = Math.max(0, Math.min(this.lengthS, second));
+    this.follow();
+  }
+
+  follow() {
+    const at = this.video.currentTime;
+    this.range.value = String(at);
+    this.range.setAttribute("aria-valuetext", t("player.of", { time: duration(at * 1000), length: duration(this.lengthS * 1000) }));
+    find(".played", this.box).style.clipPath = `inset(0 ${100 - (at / (this.lengthS || 1)) * 100}% 0 0)`;
+    const now = cueAt(this.chapters, at);
+    const rows = find(".chapters", this.item).querySelectorAll("button");
+    this.chapters.forEach((chapter, index) => {
+      if (chapter === now) rows[index]?.setAttribute("aria-current", "true");
+      else rows[index]?.removeAttribute("aria-current");
+    });
+  }
+
+  /** @param {PointerEvent} event */
+  peek(event) {
+    const { left, width } = this.box.getBoundingClientRect();
+    const share = Math.max(0, Math.min(1, (event.clientX - left) / width));
+    const second = share * this.lengthS;
+    this.preview.hidden = false;
+    this.preview.style.left = `${share * 100}%`;
+    find(".time", this.preview).textContent = [duration(second * 1000), cueAt(this.chapters, second)?.text].filter(Boolean).join(" · ");
+    const place = placeOf(cueAt(this.pictures, second)?.text ?? "");
+    const picture = find(".picture", this.preview);
+    picture.hidden = !place || !this.sheet;
+    if (!place) return;
+    picture.style.backgroundImage = `url("${this.sheet}")`;
+    picture.style.backgroundPosition = `-${place.x}px -${place.y}px`;
+  }
+
+  /** @param {HTMLElement} button */
+  nextSpeed(button) {
+    const next = SPEEDS[(SPEEDS.indexOf(this.video.playbackRate) + 1) % SPEEDS.length];
+    this.video.playbackRate = next;
+    button.textContent = `${next}×`;
+  }
+
+  toggle() {
+    if (this.video.paused) void this.video.play();
+    else this.video.pause();
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const isButton = event.target instanceof HTMLButtonElement;
+    const at = this.video.currentTime;
+    /** @type {Record<string, () => unknown>} */
+    const actions = {
+      k: () => this.toggle(),
+      j: () => this.seek(at - 10),
+      l: () => this.seek(at + 10),
+      ArrowLeft: () => this.seek(at - 5),
+      ArrowRight: () => this.seek(at + 5),
+      m: () => (this.video.muted = !this.video.muted),
+      f: () => this.video.requestFullscreen?.(),
+    };
+    if (!isButton) actions[" "] = () => this.toggle();
+    const digit = /^\d$/.test(event.key) ? () => this.seek((this.lengthS * Number(event.key)) / 10) : null;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? digit;
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+}
+
+/**
+ * @param {Artifact | undefined} artifact
+ * @param {"json" | "text"} as
+ * @returns {Promise<any>}  null where there is none, or it cannot be had now
+ */
+async function load(artifact, as) {
+  if (!artifact) return null;
+  try {
+    const response = await fetch(artifact.url);
+    return response.ok ? await response[as]() : null;
+  } catch {
+    return null;
+  }
+}

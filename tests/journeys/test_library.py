@@ -1,0 +1,74 @@
+"""After the call: a recording is looked at, searched, and taken along, through the page."""
+
+import io
+import zipfile
+
+import pytest
+
+from tests.journeys.test_recording import begin, download, reaches
+from tests.people import eventually
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def library(visitor):
+    """The host's recordings page, with one recording of two people in which a moment was marked."""
+    ana, ben = visitor(), visitor()
+    room = ana.makes_room("Library")
+    ana.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    begin(ana, ben)
+    reaches(ana, 90)
+    ana.page.keyboard.press("k")
+    reaches(ana, 150)
+    ana.page.click("[data-testid=record-stop]")
+    ana.page.goto(f"{ana.house.url}{room}/recordings")
+    ana.page.wait_for_selector("[data-testid=recording-item][data-state=ready]", timeout=120_000)
+    ana.page.wait_for_selector("[data-testid=chapters] button")
+    return ana.page
+
+
+def seconds(page) -> float:
+    return page.evaluate("() => document.querySelector('[data-testid=player]').currentTime")
+
+
+@pytest.mark.timeout(240)
+def test_a_recording_is_searched_by_chapter_waveform_and_keys_and_taken_along_whole(library):
+    page = library
+    page.wait_for_function("() => document.querySelector('[data-testid=player]').readyState >= 1")
+    assert page.locator(".speaking li .name").all_text_contents() == ["Ana", "Ben"]
+    assert page.locator("[data-testid=quality]").get_attribute("data-verdict") in ("good", "fair")
+
+    page.click("[data-testid=chapters] button:has-text('Mark 1')")
+    marked = seconds(page)
+    assert marked > 1
+    assert page.locator("[data-testid=chapters] [aria-current]").inner_text().endswith("Mark 1")
+
+    page.focus("[data-testid=seek]")
+    page.keyboard.press("0")
+    assert seconds(page) == 0
+    page.keyboard.press("5")
+    assert seconds(page) > 1
+    page.locator("[data-testid=seek]").fill("0.5")
+    assert seconds(page) == pytest.approx(0.5, abs=0.1)
+
+    box = page.locator(".seeking").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 20)
+    page.wait_for_selector(".preview:not([hidden]) .picture:not([hidden])")
+    assert "thumbnails.jpg" in page.evaluate("() => document.querySelector('.preview .picture').style.backgroundImage")
+    assert "Mark 1" in page.inner_text(".preview .time")
+
+    page.click("[data-testid=speed]")
+    assert page.evaluate("() => document.querySelector('[data-testid=player]').playbackRate") == 1.25
+    page.keyboard.press("k")
+    eventually(lambda: seconds(page) > 1, 20)
+
+    name, data = download(page, page.locator("[data-testid=download-all]"))
+    assert name.endswith(" Library.zip")
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        assert packed.testzip() is None
+        names = packed.namelist()
+    assert any(one.endswith("Library.mp4") for one in names)
+    assert sum(one.endswith(".webm") for one in names) == 4
+    assert {"chapters.vtt", "manifest.json", "quality.json", "waveform.json"} <= set(names)
