@@ -383,7 +383,7 @@ def test_signature_ends_after_six_hours(cast: Cast, film: dict, monkeypatch: pyt
 
 
 def test_everything_comes_as_one_zip_of_the_length_that_was_said(cast: Cast) -> None:
-    _, recording, _ = cast.recorded({"2026-11-23 Bürgeramt – Ana (camera).webm": b"picture" * 1000, "ben.webm": b"sound"})
+    cast.recorded({"2026-11-23 Bürgeramt – Ana (camera).webm": b"picture" * 1000, "ben.webm": b"sound"})
     found = cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key)["recordings"][0]
 
     whole = cast.door.get(found["archive"])
