@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request, send_file
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 from zipstream import ZipStream
 
-from signaling import auth, calls, clock, consent, control, errors, hot, jobs, recordings, rooms, schemas, turn
+from signaling import auth, calls, clock, consent, control, errors, hot, jobs, recordings, rooms, schemas, shares, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.several import Asked, SeveralPolls
@@ -314,20 +314,22 @@ def _links() -> auth.Links:
     return found
 
 
-def _with_links(recording: dict[str, Any]) -> dict[str, Any]:
+def _with_links(recording: dict[str, Any], share: str = "") -> dict[str, Any]:
     for artifact in recording["artifacts"]:
-        signature = _links().sign(artifact["id"])
+        signature = _links().sign(artifact["id"], share)
         artifact["url"] = f"{calls.PREFIX}/artifacts/{artifact['id']}/{quote(artifact['name'])}?signature={signature}"
-    if recording["artifacts"]:
-        recording["archive"] = f"{calls.PREFIX}/recordings/{recording['id']}/archive?signature={_links().sign(recording['id'])}"
+    if any(artifact["kind"] == "track" for artifact in recording["artifacts"]):
+        signature = _links().sign(recording["id"], share)
+        recording["archive"] = f"{calls.PREFIX}/recordings/{recording['id']}/archive?signature={signature}"
     return recording
 
 
 @call(api, "GET", "/recordings/<recording>/archive", "Everything of a recording as one ZIP, by its signed address", "anyone")
 def archive(recording: str) -> Any:
-    _links().check(recording, request.args.get("signature", ""))
+    share = _links().check(recording, request.args.get("signature", ""))
     with server().reading() as connection:
         name, files = recordings.archive(connection, recording)
+        _still_shared(connection, share, files)
     packed = ZipStream(sized=True)
     for row in files:
         packed.add_path(_file(row.path), row.name)
@@ -336,6 +338,12 @@ def archive(recording: str) -> Any:
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _still_shared(connection: Connection, share: str, files: list[Row[Any]]) -> None:
+    """A revoked share, or one that has ended, takes the addresses it gave out with it. Raises not_yours."""
+    if share and not all(shares.still_opens(connection, share, row, clock.now_ms()) for row in files):
+        raise errors.not_yours("This link has ended, or was taken back. Ask who sent it.")
 
 
 def _file(key: str) -> Path:
@@ -347,10 +355,11 @@ def _file(key: str) -> Path:
 
 @call(api, "GET", "/artifacts/<artifact>/<path:name>", "Download a file by its signed address", "anyone")
 def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for the person's disk; the id finds the file
-    if not auth.is_recorder_key(server(), calls.bearer()):
-        _links().check(artifact, request.args.get("signature", ""))
+    ours = auth.is_recorder_key(server(), calls.bearer())
+    share = "" if ours else _links().check(artifact, request.args.get("signature", ""))
     with server().reading() as connection:
         row = recordings.artifact(connection, artifact)
+        _still_shared(connection, share, [row])
     response = send_file(
         _file(row.path),
         row.media_type,
@@ -363,6 +372,62 @@ def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for
     response.headers["Cache-Control"] = "private, max-age=3600"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+# -- sharing -------------------------------------------------------------------------------------------------------------------
+
+
+def _host_of_recording(recording: str) -> str:
+    with server().reading() as connection:
+        room = recordings.find(connection, recording).room_id
+    return host_of(room)
+
+
+@call(api, "POST", "/recordings/<recording>/shares", "Make a link that opens a recording", "host", schemas.MakeShare)
+def make_share(recording: str) -> Any:
+    wish = body(schemas.MakeShare)
+    by = _host_of_recording(recording)
+    with server().transaction() as tx:
+        share, secret = shares.make(tx, recording, by, wish.model_dump())
+    base = server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
+    return share | {"url": f"{base}/s/{share['id']}#{secret}"}, 201
+
+
+@call(api, "GET", "/recordings/<recording>/shares", "The links to a recording", "host")
+def list_shares(recording: str) -> Any:
+    _host_of_recording(recording)
+    with server().reading() as connection:
+        return {"shares": shares.of_recording(connection, recording)}
+
+
+@call(api, "POST", "/recordings/<recording>/shares/<share>/revoke", "Take a link back", "host", schemas.Nothing)
+def revoke_share(recording: str, share: str) -> Any:
+    body(schemas.Nothing)
+    by = _host_of_recording(recording)
+    with server().transaction() as tx:
+        shares.revoke(tx, recording, share, by)
+    return {}
+
+
+@call(api, "POST", "/shares/<share>/open", "What a link opens", "anyone", schemas.OpenShare)
+def open_share(share: str) -> Any:
+    wish = body(schemas.OpenShare)
+    # Whoever tries passwords is stopped, from one address or from many.
+    if wish.password is not None:
+        server().limits.spend("passwords", share)
+    try:
+        with server().reading() as connection:
+            row = shares.find_open(connection, share, wish.secret, wish.password, clock.now_ms())
+            found = recordings.of_id(connection, row.recording_id)
+    except errors.Problem as problem:
+        if problem.code != "password-needed":
+            server().limits.spend("guesses", calls.address())
+        raise
+    with server().transaction() as tx:
+        shares.count_opening(tx, share)
+    if not row.downloads:
+        found["artifacts"] = [artifact for artifact in found["artifacts"] if artifact["kind"] in shares.TO_WATCH]
+    return {"recording": _with_links(found, row.id), "downloads": bool(row.downloads)}
 
 
 # -- recording: the recorder and its workers -----------------------------------------------------------------------------------

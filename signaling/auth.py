@@ -75,14 +75,16 @@ class Links:
     def __init__(self, secret: str) -> None:
         self._signer = URLSafeTimedSerializer(secret, salt="artifact")
 
-    def sign(self, artifact: str) -> str:
-        return str(self._signer.dumps([artifact, int(time.time()) // 3600]))
+    def sign(self, artifact: str, share: str = "") -> str:
+        """share: whose address it is; it is good as long as the share is."""
+        return str(self._signer.dumps([artifact, int(time.time()) // 3600, share]))
 
-    def check(self, artifact: str, signature: str) -> None:
-        """Raises not_yours."""
+    def check(self, artifact: str, signature: str) -> str:
+        """The share it was signed for, "" for a host's. Raises not_yours."""
         try:
-            signed, _ = self._signer.loads(signature, max_age=LINK_S)
-        except BadSignature as error:
+            signed, _, share = self._signer.loads(signature, max_age=LINK_S)
+        except (BadSignature, ValueError) as error:
             raise errors.not_yours("This download link is not valid, or no longer. Open the recordings page again.") from error
         if signed != artifact:
             raise errors.not_yours("This download link is for another file.")
+        return str(share)

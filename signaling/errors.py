@@ -143,3 +143,17 @@ def too_often(title: str, rate: str, wait_s: int) -> Problem:
 def database_away() -> Problem:
     detail = "The database does not answer. Nothing was lost; the page tries again by itself."
     return Problem(503, "database-away", "One moment, please", detail, retry_after_s=1)
+
+
+def no_such_share() -> Problem:
+    return Problem(
+        404, "no-such-share", "This link opens nothing", "It has ended, was taken back, or is incomplete. Ask who sent it."
+    )
+
+
+def password_needed() -> Problem:
+    return Problem(403, "password-needed", "A password is needed", "Who sent you this link knows it.")
+
+
+def wrong_password() -> Problem:
+    return Problem(403, "wrong-password", "Not the password", "Look at it once more; who sent you this link knows it.")

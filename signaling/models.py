@@ -164,3 +164,21 @@ class Event(Base):
     actor: Mapped[str] = mapped_column(String(80))
     body: Mapped[dict[str, Any]]
     at_ms: Mapped[int]
+
+
+class Share(Base):
+    """A link that opens one recording to whoever has it. name: for whom, as the host wrote it.
+
+    secret_hash: of what the link carries; password_hash: scrypt, None without one; downloads: or only to watch.
+    """
+
+    __tablename__ = "share"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recording.id"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    downloads: Mapped[bool]
+    opened_n: Mapped[int] = mapped_column(default=0)
+    created_at_ms: Mapped[int]
+    expires_at_ms: Mapped[int | None]

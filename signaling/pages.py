@@ -69,6 +69,12 @@ def recordings(room: str) -> Response:
     return show("recordings.html", room_id=room, room_title=title)
 
 
+@pages.get("/s/<share>")
+def shared(share: str) -> Response:
+    # What opens it stands behind the #, which no browser sends: whether it is right is seen by asking.
+    return show("shared.html", share=share)
+
+
 @pages.get("/healthz")
 def healthz() -> Any:
     return {"status": "ok"}

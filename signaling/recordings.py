@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from signaling import errors, ids, jobs, queue, rooms
-from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment
+from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment, Share
 from signaling.server import Server, Transaction
 
 log = logging.getLogger(__name__)
@@ -486,12 +486,19 @@ def of_room(connection: Connection, room: str) -> list[dict[str, Any]]:
     return [describe(connection, row, title) for row in rows]
 
 
+def of_id(connection: Connection, recording: str) -> dict[str, Any]:
+    """One, as the page shows it, without what is only its host's to know. Raises no_such_recording."""
+    row = find(connection, recording)
+    title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or ""
+    return describe(connection, row, title) | {"live": {}, "consent": []}
+
+
 def remove(server: Server, tx: Transaction, recording: str, by: str) -> None:
     """Delete files and rows. Raises no_such_recording, or not_recording's opposite while it still runs."""
     row = find(tx.connection, recording)
     if row.state in RUNNING:
         raise errors.Problem(409, "still-recording", "Still recording", "Stop the recording before you delete it.")
-    for table in (Job, Artifact, Segment):
+    for table in (Job, Artifact, Segment, Share):
         tx.connection.execute(delete(table).where(table.recording_id == recording))
     tx.connection.execute(delete(Recording).where(Recording.id == recording))
     note(tx, recording, "deleted", by)

@@ -168,5 +168,19 @@ class JobNews(Body):
     reason: Annotated[str, Field(max_length=2000, pattern=NO_NUL)] | None = None
 
 
+class MakeShare(Body):
+    """expires_in_s: null for never."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80, pattern=PLAIN)] = ""
+    password: Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
+    downloads: bool = True
+    expires_in_s: Annotated[int, Field(ge=60, le=10 * 366 * 86400)] | None = None
+
+
+class OpenShare(Body):
+    secret: Annotated[str, Field(max_length=200)]
+    password: Annotated[str, Field(max_length=200, pattern=NO_NUL)] | None = None
+
+
 class Nothing(Body):
     """An empty object, or no body at all."""

@@ -5,7 +5,7 @@ import { duration, t } from "../call/text.js";
 import { cueAt, cuesOf, placeOf } from "./vtt.js";
 import { BARS, HEIGHT, condensed, pathOfPeaks, pathOfSpans } from "./waveform.js";
 
-/** @typedef {import("./main.js").Artifact} Artifact */
+/** @typedef {import("./card.js").Artifact} Artifact */
 /** @typedef {import("./vtt.js").Cue} Cue */
 /** @typedef {import("./waveform.js").Waveform} Waveform */
 

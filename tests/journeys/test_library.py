@@ -72,3 +72,41 @@ def test_a_recording_is_searched_by_chapter_waveform_and_keys_and_taken_along_wh
     assert any(one.endswith("Library.mp4") for one in names)
     assert sum(one.endswith(".webm") for one in names) == 4
     assert {"chapters.vtt", "manifest.json", "quality.json", "waveform.json"} <= set(names)
+
+
+@pytest.mark.timeout(240)
+def test_a_link_with_a_password_shows_the_recording_until_it_is_taken_back(library, visitor):
+    host, guest = library, visitor().page
+    host.click("[data-testid=share]")
+    host.fill("[data-testid=share-name]", "Cleo")
+    host.fill("[data-testid=share-password]", "sesame")
+    host.uncheck("[data-testid=share-downloads]")
+    host.click("[data-testid=make-share]")
+    host.wait_for_selector("#made-share:not([hidden])")
+    link = host.input_value("[data-testid=share-link]")
+    assert "#sh_" in link
+
+    guest.goto(link)
+    guest.fill("[data-testid=password]", "open")
+    guest.click("[data-testid=unlock]")
+    guest.wait_for_selector("#problem:not([hidden])")
+    guest.fill("[data-testid=password]", "sesame")
+    guest.click("[data-testid=unlock]")
+    guest.wait_for_selector("[data-testid=chapters] button")
+    guest.wait_for_function("() => document.querySelector('[data-testid=player]').readyState >= 1")
+    assert guest.inner_text("#title") == "Library"
+    for absent in ("download-composed", "download-all", "delete-recording", "share", "retry"):
+        assert not guest.is_visible(f"[data-testid={absent}]"), absent
+    assert guest.locator("[data-testid=download-track]").count() == 0
+
+    host.keyboard.press("Escape")
+    host.click("[data-testid=share]")
+    row = host.locator("[data-testid=share-row]")
+    row.wait_for()
+    assert "Cleo" in row.inner_text()
+    row.locator("[data-testid=revoke-share]").click()
+    row.wait_for(state="detached")
+
+    guest.reload()
+    guest.wait_for_selector("#problem:not([hidden])")
+    assert not guest.is_visible("[data-testid=recording-item]")
