@@ -5,6 +5,7 @@ On SIGTERM it drains: no new work, and what it records is taken over by others, 
 
 import asyncio
 import logging
+import re
 import shutil
 import time
 from collections.abc import Coroutine
@@ -75,11 +76,18 @@ class Service:
                     if message["kind"] == "invite":
                         invited = str(message["body"]["recording"]), int(message["body"].get("people", 0))
                         self._begin(self._record(*invited, entered["participant"]["id"]))
+                    elif message["kind"] == "forget":
+                        self._forget(str(message["body"]["recording"]))
                     elif message["kind"] == "process":
                         self._begin(self._process(str(message["body"]["recording"]), str(message["body"]["step"])))
             except Gone:
                 log.info("the server has forgotten us; registering again")
                 await asyncio.sleep(backoff_s(0))
+
+    def _forget(self, recording: str) -> None:
+        """A recording was deleted: what of it is still on this disk goes too."""
+        if recording not in self._rooms and re.fullmatch(r"[a-z0-9]+", recording):
+            shutil.rmtree(self._settings.work_dir / recording, ignore_errors=True)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -161,7 +169,7 @@ class Service:
             except publish.Refused as refusal:
                 log.warning("segment %s of an earlier run is not wanted any more: %s", folder.name, refusal)
                 if refusal.status in (404, 410):
-                    (folder / "published").touch()
+                    self._forget(folder.parent.name)
                 return
             # One that should go on is claimed anew when its lease has lapsed; of one that is over everything is made anew.
             if found["wanted"] == "stopped":

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import Connection, Row, select
 from zipstream import ZipStream
 
-from signaling import auth, calls, clock, consent, control, errors, hot, jobs, recordings, rooms, schemas, shares, turn
+from signaling import auth, calls, clock, consent, control, errors, hot, jobs, keeping, recordings, rooms, schemas, shares, turn
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.several import Asked, SeveralPolls
@@ -282,8 +282,10 @@ def list_recordings(room: str) -> Any:
     with server().reading() as connection:
         found = recordings.of_room(connection, room)
         ledgers = consent.ledgers(connection, [recording["id"] for recording in found])
+        until = {one["id"]: keeping.delete_at_ms(connection, recordings.find(connection, one["id"])) for one in found}
     for recording in found:
         recording["consent"] = ledgers.get(recording["id"], [])
+        recording["delete_at_ms"] = until[recording["id"]]
     return {"recordings": [_with_links(recording) for recording in found]}
 
 
@@ -294,8 +296,7 @@ def delete_recording(recording: str) -> Any:
         room = recordings.find(connection, recording).room_id
     by = host_of(room)
     with server().transaction() as tx:
-        recordings.remove(server(), tx, recording, by)
-    return {}
+        return {"deleted": recordings.remove(server(), tx, recording, by)}
 
 
 @call(api, "POST", "/recordings/<recording>/retry", "Work on a failed recording again", "host", schemas.Nothing)
@@ -307,6 +308,14 @@ def retry_recording(recording: str) -> Any:
     with server().transaction() as tx:
         recordings.retry(server(), tx, recording, by)
     return {}
+
+
+@call(api, "POST", "/recordings/<recording>/hold", "Keep a recording for good, or no longer", "host", schemas.Hold)
+def hold_recording(recording: str) -> Any:
+    wish = body(schemas.Hold)
+    by = _host_of_recording(recording)
+    with server().transaction() as tx:
+        return keeping.hold(tx, recording, by, wish.held)
 
 
 def _links() -> auth.Links:

@@ -74,7 +74,7 @@ class Message(Base):
 
 
 class Recording(Base):
-    """One stretch of a room that somebody asked to keep."""
+    """One stretch of a room that somebody asked to keep. held: kept although the room's time for recordings is over."""
 
     __tablename__ = "recording"
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
@@ -90,6 +90,7 @@ class Recording(Base):
     started_at_ms: Mapped[int | None]
     ended_at_ms: Mapped[int | None]
     duration_ms: Mapped[int | None]
+    held: Mapped[bool] = mapped_column(default=False)
 
 
 class Segment(Base):

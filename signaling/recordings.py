@@ -473,7 +473,7 @@ def describe(connection: Connection, row: Row[Any], title: str) -> dict[str, Any
     shown = jobs.describe(connection, row.id)
     return brief(row) | {
         "title": title, "requested_at_ms": row.requested_at_ms, "ended_at_ms": row.ended_at_ms, "duration_ms": row.duration_ms,
-        "live": row.live, "artifacts": artifacts,
+        "live": row.live, "artifacts": artifacts, "held": bool(row.held),
     } | shown  # fmt: skip
 
 
@@ -493,16 +493,23 @@ def of_id(connection: Connection, recording: str) -> dict[str, Any]:
     return describe(connection, row, title) | {"live": {}, "consent": []}
 
 
-def remove(server: Server, tx: Transaction, recording: str, by: str) -> None:
-    """Delete files and rows. Raises no_such_recording, or not_recording's opposite while it still runs."""
+def remove(server: Server, tx: Transaction, recording: str, by: str) -> dict[str, int]:
+    """Delete files, rows, and what recorders still have of it. Returns how many files and bytes there were.
+
+    Raises no_such_recording; still-recording while it runs.
+    """
     row = find(tx.connection, recording)
     if row.state in RUNNING:
         raise errors.Problem(409, "still-recording", "Still recording", "Stop the recording before you delete it.")
+    sizes = list(tx.connection.execute(select(Artifact.bytes).where(Artifact.recording_id == recording)).scalars())
+    gone = {"files": len(sizes), "bytes": sum(sizes)}
     for table in (Job, Artifact, Segment, Share):
         tx.connection.execute(delete(table).where(table.recording_id == recording))
     tx.connection.execute(delete(Recording).where(Recording.id == recording))
-    note(tx, recording, "deleted", by)
+    note(tx, recording, "deleted", by, gone)
+    tx.notify(recorders(tx.connection), "forget", {"recording": recording})
     tx.after_commit.append(lambda: server.storage.delete_recording(recording))
+    return gone
 
 
 def artifact(connection: Connection, artifact_id: str) -> Row[Any]:

@@ -11,7 +11,8 @@ from signaling.server import Server, Transaction
 
 log = logging.getLogger(__name__)
 
-DEFAULTS: dict[str, Any] = {"who_may_record": "host"}
+# keep_days: when its recordings are deleted, None: never.
+DEFAULTS: dict[str, Any] = {"who_may_record": "host", "keep_days": None}
 
 
 def make(tx: Transaction, title: str) -> tuple[str, str]:

@@ -41,6 +41,7 @@ class RoomSettings(Body):
     """What is not there stays as it is."""
 
     who_may_record: Literal["host", "everyone"] = "host"
+    keep_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
 class Enter(Body):
@@ -166,6 +167,10 @@ class JobNews(Body):
     eta_s: Annotated[int, Field(ge=0, le=10**7)] | None = None
     state: Literal["running", "done", "failed"] = "running"
     reason: Annotated[str, Field(max_length=2000, pattern=NO_NUL)] | None = None
+
+
+class Hold(Body):
+    held: bool
 
 
 class MakeShare(Body):

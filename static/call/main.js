@@ -68,7 +68,7 @@ const room = new Room(roomId, {
     showPeople();
   },
   settings(settings) {
-    find("[data-testid=everyone-records]").checked = settings.who_may_record === "everyone";
+    showSettings(settings);
     showPowers();
   },
   chat(participant, text, atMs) {
@@ -149,14 +149,31 @@ function showPowers() {
   find("#room-settings").hidden = room.me?.role !== "host";
 }
 
-find("[data-testid=everyone-records]").addEventListener("change", async (/** @type {Event} */ event) => {
-  const box = /** @type {HTMLInputElement} */ (event.target);
+/** @param {Partial<import("./room.js").Settings>} wish */
+async function changeSettings(wish) {
   try {
-    await call("POST", `/rooms/${roomId}/settings`, { token: room.token, body: { who_may_record: box.checked ? "everyone" : "host" } });
+    await call("POST", `/rooms/${roomId}/settings`, { token: room.token, body: wish });
   } catch (error) {
-    box.checked = room.settings.who_may_record === "everyone";
+    showSettings(room.settings);
     announce(wordsOf(error));
   }
+}
+
+/** @param {import("./room.js").Settings} settings */
+function showSettings(settings) {
+  find("[data-testid=everyone-records]").checked = settings.who_may_record === "everyone";
+  const days = String(settings.keep_days ?? "");
+  const choice = /** @type {HTMLSelectElement} */ (find("[data-testid=keep-days]"));
+  // Set by an API call to something else than we offer.
+  if (![...choice.options].some(({ value }) => value === days)) choice.add(new Option(t("settings.keep.days", { days }), days));
+  choice.value = days;
+}
+
+find("[data-testid=everyone-records]").addEventListener("change", (/** @type {Event} */ event) => {
+  void changeSettings({ who_may_record: /** @type {HTMLInputElement} */ (event.target).checked ? "everyone" : "host" });
+});
+find("[data-testid=keep-days]").addEventListener("change", (/** @type {Event} */ event) => {
+  void changeSettings({ keep_days: Number(/** @type {HTMLSelectElement} */ (event.target).value) || null });
 });
 
 /**

@@ -8,7 +8,7 @@
  *
  * @param {Participant | null} me
  * @param {Iterable<Participant>} others
- * @param {{who_may_record: "host" | "everyone"}} settings
+ * @param {Pick<import("./room.js").Settings, "who_may_record">} settings
  * @returns {Powers}
  */
 export function powersOf(me, others, settings) {

@@ -17,7 +17,7 @@ import { askTogether } from "./tabs.js";
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
  * @typedef {{why: "none" | "busy" | "disk" | "leaving" | "interrupted", place?: number, starts_in_s?: number | null}} Waiting
  * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null, waiting?: Waiting | null}} Recording
- * @typedef {{who_may_record: "host" | "everyone"}} Settings
+ * @typedef {{who_may_record: "host" | "everyone", keep_days: number | null}} Settings
  * @typedef {{kind: "silent" | "no-picture" | "loss" | "sound-only" | "disk", participant?: string, source?: string, since_ms?: number, percent?: number}} Alarm
  * @typedef {object} RoomEvents
  * @property {(participant: Participant) => void} joined
@@ -65,7 +65,7 @@ export class Room {
     /** Whether anything of ours goes to a recorder. Without, there is not even a connection. */
     this.agreed = false;
     /** @type {Settings} */
-    this.settings = { who_may_record: "host" };
+    this.settings = { who_may_record: "host", keep_days: null };
     /** @type {"ask" | "notice"} */
     this.consentMode = "ask";
     /** @type {string | undefined} the recording that the answers we know are about */

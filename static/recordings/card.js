@@ -8,7 +8,7 @@ import { Player } from "./player.js";
  * @typedef {{id: string, kind: string, name: string, bytes: number, sha256: string, url: string, meta: any}} Artifact
  * @typedef {{id: string, state: string, by: string, reason: string | null, title: string, requested_at_ms: number, started_at_ms: number | null,
  *   duration_ms: number | null, live?: {tracks: {bytes_per_s: number}[]} | null, step: string | null, progress: number, eta_s: number | null, artifacts: Artifact[],
- *   consent: {participant: string, answer: string}[], jobs: {step: string, state: string}[], archive?: string}} Recording
+ *   consent: {participant: string, answer: string}[], jobs: {step: string, state: string}[], archive?: string, held: boolean, delete_at_ms: number | null}} Recording
  * @typedef {{kind: string, participant: string, source: string, start_ms: number, duration_ms: number, value: number | null}} Finding
  */
 

@@ -75,6 +75,7 @@ function draw(recordings) {
 function drawOne(item, recording) {
   drawCard(item, recording);
   drawProgress(item, recording);
+  drawKeeping(item, recording);
   const share = find("[data-testid=share]", item);
   share.hidden = recording.state !== "ready";
   share.onclick = () => void sharing.open(recording.id);
@@ -117,6 +118,32 @@ function drawProgress(item, recording) {
   find(".step", box).textContent = [recording.step ? t(`step.${recording.step}`) : "", left].filter(Boolean).join(" · ");
 }
 
+/**
+ * How long it is kept, and the button that keeps it for good.
+ *
+ * @param {HTMLElement} item
+ * @param {Recording} recording
+ */
+function drawKeeping(item, recording) {
+  const line = find("[data-testid=keeping]", item);
+  line.hidden = !recording.held && recording.delete_at_ms === null;
+  const day = new Date(recording.delete_at_ms ?? 0).toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
+  find(".until", line).textContent = recording.held ? t("keeping.held") : t("keeping.until", { day });
+  const button = find("[data-testid=hold]", line);
+  button.textContent = t(recording.held ? "keeping.release" : "keeping.hold");
+  button.onclick = () => void hold(recording);
+}
+
+/** @param {Recording} recording */
+async function hold(recording) {
+  try {
+    await call("POST", `/recordings/${recording.id}/hold`, { token: hostKey ?? "", body: { held: !recording.held } });
+    announce(t(recording.held ? "keeping.released" : "keeping.held"));
+  } catch (error) {
+    announce(error instanceof Refused ? error.message : t("server.away.help"));
+  }
+}
+
 /** @param {Recording} recording */
 async function again(recording) {
   try {
@@ -134,10 +161,10 @@ async function removeRecording(recording) {
   dialog.onclose = async () => {
     if (dialog.returnValue !== "delete") return;
     try {
-      await call("POST", `/recordings/${recording.id}/delete`, { token: hostKey ?? "", body: {} });
+      const { deleted } = await call("POST", `/recordings/${recording.id}/delete`, { token: hostKey ?? "", body: {} });
       items.get(recording.id)?.item.remove();
       items.delete(recording.id);
-      announce(t("recordings.deleted"));
+      announce(t("recordings.deleted", { count: deleted.files, size: size(deleted.bytes) }));
     } catch (error) {
       announce(error instanceof Refused ? error.message : t("server.away.help"));
     }

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from people import RECORDER_KEY, Cast, House, Recorder
 
-from signaling import clock, jobs, recordings
+from signaling import clock, jobs, keeping, recordings
 
 STEPS = list(jobs.STEPS)
 
@@ -411,7 +411,7 @@ def test_another_rooms_host_sees_neither_list_nor_file_nor_may_delete(cast: Cast
 def test_delete_really_deletes(cast: Cast, film: dict, engine) -> None:
     recording = film["recording"]
     send_piece(cast, recording, 0, b"half an upload", "b.webm")
-    assert cast.door.post(f"recordings/{recording}/delete", {}, cast.host_key).json == {}
+    assert cast.door.post(f"recordings/{recording}/delete", {}, cast.host_key).json == {"deleted": {"files": 1, "bytes": 1024}}
     assert cast.door.get(film["url"]).status == 404
     assert cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key).json == {"recordings": []}
     files = cast.door.settings.data_dir / "files"
@@ -473,11 +473,11 @@ def test_guest_may_not_record_until_the_host_lets_everybody(cast: Cast) -> None:
 
     changed = cast.door.post(f"rooms/{cast.room}/settings", {"who_may_record": "everyone"}, cast.alice.token)
 
-    assert changed.json == {"settings": {"who_may_record": "everyone"}}
+    assert changed.json == {"settings": {"who_may_record": "everyone", "keep_days": None}}
     assert kinds(cast.bob, "room") == [changed.json]
     assert ask(cast, cast.bob.token, "start").status == 200
     entered = cast.door.post(f"rooms/{cast.room}/participants", {"name": "Dora"})
-    assert entered["settings"] == {"who_may_record": "everyone"}
+    assert entered["settings"]["who_may_record"] == "everyone"
 
 
 def test_only_the_host_changes_settings_and_nonsense_changes_nothing(cast: Cast) -> None:
@@ -485,7 +485,7 @@ def test_only_the_host_changes_settings_and_nonsense_changes_nothing(cast: Cast)
     assert cast.door.post(path, {"who_may_record": "everyone"}, cast.bob.token).status == 403
     assert cast.door.post(path, {"who_may_record": "nobody"}, cast.alice.token).status == 422
     assert cast.door.post(path, {"who_may_record": "everyone"}, cast.charlie.token).status == 403
-    assert cast.door.post(path, {}, cast.alice.token).json == {"settings": {"who_may_record": "host"}}
+    assert cast.door.post(path, {}, cast.alice.token).json == {"settings": {"who_may_record": "host", "keep_days": None}}
 
 
 def test_when_the_host_has_left_who_was_there_longest_may_stop_but_not_start(cast: Cast) -> None:
@@ -601,3 +601,65 @@ def test_segment_that_comes_after_the_end_has_everything_made_anew(cast: Cast, l
 
     assert cast.state(recording) == "processing"
     assert claim_step(first, recording, "verify").status == 200
+
+
+# -- keeping ------------------------------------------------------------------------------------------------------------------
+
+
+def finished(cast: Cast) -> tuple[Recorder, str]:
+    rec, recording, _ = cast.recorded()
+    for name in STEPS:
+        step(rec, recording, name, attempt=claim_step(rec, recording, name)["attempt"], state="done")
+    return rec, recording
+
+
+def keep(cast: Cast, days: int | None) -> None:
+    assert cast.door.post(f"rooms/{cast.room}/settings", {"keep_days": days}, cast.alice.token).status == 200
+
+
+def shown(cast: Cast) -> list:
+    return cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key)["recordings"]
+
+
+def test_recording_is_deleted_everywhere_when_its_time_is_over(cast: Cast, later) -> None:
+    rec, recording = finished(cast)
+    keep(cast, 30)
+    assert shown(cast)[0]["delete_at_ms"] == pytest.approx(clock.now_ms() + 30 * 86_400_000, abs=60_000)
+    later(29 * 86400)
+    keeping.sweep(cast.door.server)
+    assert [one["id"] for one in shown(cast)] == [recording]
+    rec.hear()
+
+    later(2 * 86400)
+    keeping.sweep(cast.door.server)
+
+    assert shown(cast) == []
+    assert kinds(rec, "forget") == [{"recording": recording}]
+    assert not list((cast.door.settings.data_dir / "recordings").glob(f"{recording}/*"))
+
+
+def test_held_recording_and_one_of_a_room_that_keeps_for_ever_stay(cast: Cast, later) -> None:
+    _, recording = finished(cast)
+    later(3650 * 86400)
+    keeping.sweep(cast.door.server)
+    keep(cast, 1)
+    held = cast.door.post(f"recordings/{recording}/hold", {"held": True}, cast.host_key)
+    assert held.json == {"held": True, "delete_at_ms": None}
+    keeping.sweep(cast.door.server)
+    assert [one["held"] for one in shown(cast)] == [True]
+    assert cast.door.post(f"recordings/{recording}/hold", {"held": False}, cast.bob.token).status == 403
+
+    cast.door.post(f"recordings/{recording}/hold", {"held": False}, cast.host_key)
+    keeping.sweep(cast.door.server)
+
+    assert shown(cast) == []
+
+
+def test_deleting_says_what_was_deleted(cast: Cast) -> None:
+    _, recording, _ = cast.recorded({"ana.webm": b"12345", "ben.webm": b"678"})
+    assert cast.door.post(f"recordings/{recording}/delete", {}, cast.host_key).json == {"deleted": {"files": 2, "bytes": 8}}
+
+
+@pytest.mark.parametrize("days", [0, -1, 4000, "many"])
+def test_nonsense_days_change_nothing(cast: Cast, days) -> None:
+    assert cast.door.post(f"rooms/{cast.room}/settings", {"keep_days": days}, cast.alice.token).status == 422
