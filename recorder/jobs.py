@@ -22,7 +22,7 @@ from recorder.pipeline import Failed, Pipeline
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
-STEPS = ("verify", "manifest", "poster", "sound", "compose", "thumbnails", "quality", "publish")
+STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 QUICK, HEAVY = "letterbox", "letterbox-heavy"
 # A step that has told of no progress for so long hangs, seconds: it is ended, and done again by another.
 STUCK_S = 600.0

@@ -91,25 +91,30 @@ class Pipeline:
         self._write("verify.json", _RESULTS.dump_json(results))
 
     def manifest(self) -> None:
-        parts = [manifests.load(self._local(artifact)) for artifact in self._artifacts("segment")]
-        if not parts:
-            raise Failed("The recorder left no description of what it recorded.")
-        whole = manifests.stitch(parts)
+        whole = self._stitched()
         usable = {result.file for result in self._verified() if result.usable}
         whole.tracks = [track for track in whole.tracks if track.file in usable]
-        whole.consent = [manifests.Consent.model_validate(row) for row in self._described["consent"]]
-        manifests.mark_withdrawn(whole)
         manifests.save(whole, self._folder / "manifest.json")
         self._upload("manifest.json", "manifest")
         self._write("chapters.vtt", as_webvtt(chapters(whole)).encode())
         self._upload("chapters.vtt", "chapters")
 
     def poster(self) -> None:
-        whole = self._manifest()
+        """Before anything is verified: a track that cannot be played gives no picture, and no error."""
+        whole = self._stitched()
         if not whole.duration_us:
             return
         poster(whole, self._path, self._folder / "poster.jpg")
         self._upload("poster.jpg", "poster")
+
+    def _stitched(self) -> Manifest:
+        parts = [manifests.load(self._local(artifact)) for artifact in self._artifacts("segment")]
+        if not parts:
+            raise Failed("The recorder left no description of what it recorded.")
+        whole = manifests.stitch(parts)
+        whole.consent = [manifests.Consent.model_validate(row) for row in self._described["consent"]]
+        manifests.mark_withdrawn(whole)
+        return whole
 
     def sound(self) -> None:
         """Listen to every voice once: how loud, and when."""

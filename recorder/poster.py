@@ -11,6 +11,9 @@ from recorder.manifest import Manifest, Track, is_recorded
 from recorder.picture import Canvas, Fit, name_label, placeholder
 from recorder.words import word
 
+# A camera may send a key frame a minute; people want to see a picture at once.
+MOST_DECODED = 300
+
 
 def poster(manifest: Manifest, folder: Callable[[Track], Path], target: Path) -> None:
     """Write a JPEG, whole or not at all."""
@@ -49,8 +52,8 @@ def best_moment_us(manifest: Manifest) -> int:
 
 
 def frame_at(path: Path, us: int) -> Any | None:
-    """The frame shown at this time of the file, microseconds; decoded from the key frame before it."""
-    found = None
+    """The frame shown at this time of the file, microseconds; decoded from the key frame before it, as far as is soon done."""
+    found, decoded = None, 0
     container: Any
     try:
         with av.open(str(path)) as container:
@@ -59,7 +62,9 @@ def frame_at(path: Path, us: int) -> Any | None:
             for frame in container.decode(stream):
                 if frame.pts is not None and float(frame.pts * frame.time_base) * 1e6 > us and found is not None:
                     break
-                found = frame
+                found, decoded = frame, decoded + 1
+                if decoded == MOST_DECODED:
+                    break
     except av.FFmpegError:
         pass
     return found

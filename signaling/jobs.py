@@ -12,10 +12,11 @@ from signaling import errors
 from signaling.models import Job
 from signaling.server import Transaction
 
-STEPS = ("verify", "manifest", "poster", "sound", "compose", "thumbnails", "quality", "publish")
+# The picture first: it is what people see of it, seconds after the stop.
+STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 # How much of the whole each step is, in percent: composing is nearly all of the work.
 WEIGHTS = {
-    "verify": 8, "manifest": 1, "poster": 2, "sound": 6, "compose": 78, "thumbnails": 3, "quality": 1, "publish": 1,
+    "poster": 2, "verify": 8, "manifest": 1, "sound": 6, "compose": 78, "thumbnails": 3, "quality": 1, "publish": 1,
 }  # fmt: skip
 ATTEMPTS = 3
 

@@ -269,7 +269,8 @@ def report(
         if state == "recording" and row.started_at_ms is None:
             values["started_at_ms"] = tx.now_ms
     _change(tx, recording, (row.state,), **values)
-    if moved:
+    # One that was thought to be gone and is not: people were told that nothing is kept.
+    if moved or "waiting" in row.live:
         _tell(tx, recording)
     if _what(live) != _what(row.live):
         hosts = [one["id"] for one in rooms.present(tx.connection, row.room_id) if one["role"] == "host"]

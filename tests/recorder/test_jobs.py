@@ -221,8 +221,8 @@ def test_what_cannot_be_played_fails_with_a_reason_people_understand(workshop: W
     workshop.work()
     workshop.enqueue(*workshop.record(spoil=True))
     # Each try that fails is told again by the server when its lease has lapsed; here the recorder is us.
-    eventually(lambda: workshop.described()["jobs"][0]["reason"], LIMIT_S)
-    assert workshop.described()["jobs"][0]["reason"] == "None of the tracks can be played."
+    eventually(lambda: workshop.job("verify")["reason"], LIMIT_S)
+    assert workshop.job("verify")["reason"] == "None of the tracks can be played."
     workshop.enqueue("verify")
     workshop.enqueue("verify")
     failed = workshop.comes_to("failed")
@@ -261,7 +261,9 @@ def test_where_nobody_was_seen_the_film_is_sound(workshop: Workshop) -> None:
 
 def test_a_failed_recording_goes_on_where_it_failed_when_somebody_asks(workshop: Workshop) -> None:
     workshop.work()
-    workshop.enqueue(*workshop.record(spoil=True), "verify", "verify")
+    workshop.enqueue(*workshop.record(spoil=True))
+    eventually(lambda: workshop.job("verify")["reason"], LIMIT_S)
+    workshop.enqueue("verify", "verify")
     assert workshop.comes_to("ready", "failed")["state"] == "failed"
     door, again = workshop.cast.door, f"recordings/{workshop.recording}/retry"
     assert door.post(again, {}, workshop.cast.bob.token).status == 403

@@ -69,7 +69,7 @@ def test_recording_goes_from_request_to_ready_and_everybody_sees_it(cast: Cast) 
     cast.host("stop")
     assert rec.calls(f"recordings/{recording}/report", report)["wanted"] == "stopped"
     ended = rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "stopped", "duration_ms": 61000})
-    assert ended.json == {"next": ["verify"]}
+    assert ended.json == {"next": ["poster"]}
     for name, following in zip(STEPS, [*STEPS[1:], None], strict=True):
         attempt = claim_step(rec, recording, name)["attempt"]
         assert step(rec, recording, name, attempt=attempt, progress=50, eta_s=3).json == {"next": []}
@@ -152,7 +152,7 @@ def test_closing_the_room_stops_its_recording(cast: Cast) -> None:
     assert cast.door.post(f"rooms/{cast.room}/close", {}, cast.host_key).status == 200
     assert rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})["wanted"] == "stopped"
     rec.uploads(recording, "a.webm", b"x")
-    assert rec.calls(f"recordings/{recording}/end", {"segment": segment}).json == {"next": ["verify"]}
+    assert rec.calls(f"recordings/{recording}/end", {"segment": segment}).json == {"next": ["poster"]}
 
 
 def test_stopping_recorder_that_never_comes_back_leaves_what_it_had_sent(cast: Cast, later) -> None:
@@ -176,7 +176,7 @@ def test_recording_nobody_entered_fails_with_a_reason(cast: Cast) -> None:
 
 def test_end_sent_twice_changes_nothing(cast: Cast) -> None:
     rec, recording, segment = cast.recorded()
-    assert rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "stopped"}).json == {"next": ["verify"]}
+    assert rec.calls(f"recordings/{recording}/end", {"segment": segment, "reason": "stopped"}).json == {"next": ["poster"]}
     with ThreadPoolExecutor(4) as pool:
         again = [pool.submit(rec.calls, f"recordings/{recording}/end", {"segment": segment}) for _ in range(4)]
     assert [done.result().status for done in again] == [200] * 4
@@ -196,7 +196,7 @@ def test_two_ends_at_once_start_the_pipeline_once(cast: Cast) -> None:
 def test_of_workers_that_race_exactly_one_gets_the_step(cast: Cast) -> None:
     rec, recording, _ = cast.recorded()
     with ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(claim_step, rec, recording, "verify", f"w{k}") for k in range(4)]
+        answers = [pool.submit(claim_step, rec, recording, "poster", f"w{k}") for k in range(4)]
     assert sorted(done.result().status for done in answers) == [200, 409, 409, 409]
 
 
@@ -208,14 +208,14 @@ def test_steps_come_one_after_the_other(cast: Cast) -> None:
 
 def test_step_whose_worker_fell_silent_is_told_again_exactly_once(cast: Cast, later) -> None:
     rec, recording, _ = cast.recorded()
-    claim_step(rec, recording, "verify")
+    claim_step(rec, recording, "poster")
     rec.hear()
     later(31)
     sweep(cast)
     sweep(cast)
-    assert kinds(rec, "process") == [{"recording": recording, "step": "verify"}]
-    assert step(rec, recording, "verify", attempt=1, progress=99).status == 409, "the silent one was replaced"
-    assert claim_step(rec, recording, "verify", "w2")["attempt"] == 2
+    assert kinds(rec, "process") == [{"recording": recording, "step": "poster"}]
+    assert step(rec, recording, "poster", attempt=1, progress=99).status == 409, "the silent one was replaced"
+    assert claim_step(rec, recording, "poster", "w2")["attempt"] == 2
 
 
 def test_step_nobody_took_is_told_again(cast: Cast, later) -> None:
@@ -225,36 +225,36 @@ def test_step_nobody_took_is_told_again(cast: Cast, later) -> None:
     assert kinds(rec, "process") == []
     later(31)
     sweep(cast)
-    assert kinds(rec, "process") == [{"recording": recording, "step": "verify"}]
+    assert kinds(rec, "process") == [{"recording": recording, "step": "poster"}]
 
 
 def test_three_cut_offs_fail_with_a_reason(cast: Cast, later) -> None:
     rec, recording, _ = cast.recorded()
     for attempt in (1, 2, 3):
-        assert claim_step(rec, recording, "verify")["attempt"] == attempt
+        assert claim_step(rec, recording, "poster")["attempt"] == attempt
         later(31)
         sweep(cast)
     found = cast.door.get(f"recordings/{recording}", RECORDER_KEY)
     assert found["state"] == "failed"
     assert "cut off 3 times" in found["reason"]
-    assert claim_step(rec, recording, "verify").status == 409
+    assert claim_step(rec, recording, "poster").status == 409
     assert kinds(cast.bob, "recording")[-1]["recording"]["state"] == "failed"
 
 
 def test_three_failures_fail_with_the_last_reason(cast: Cast) -> None:
     rec, recording, _ = cast.recorded()
     for attempt in (1, 2, 3):
-        assert claim_step(rec, recording, "verify")["attempt"] == attempt
-        assert step(rec, recording, "verify", attempt=attempt, state="failed", reason=f"No. {attempt}").json == {"next": []}
+        assert claim_step(rec, recording, "poster")["attempt"] == attempt
+        assert step(rec, recording, "poster", attempt=attempt, state="failed", reason=f"No. {attempt}").json == {"next": []}
     found = cast.door.get(f"recordings/{recording}", RECORDER_KEY)
     assert (found["state"], found["reason"]) == ("failed", "No. 3")
 
 
 def test_done_said_twice_is_answered_twice_alike(cast: Cast) -> None:
     rec, recording, _ = cast.recorded()
-    claim_step(rec, recording, "verify")
-    first, second = (step(rec, recording, "verify", attempt=1, state="done") for _ in range(2))
-    assert first.json == second.json == {"next": ["manifest"]}
+    claim_step(rec, recording, "poster")
+    first, second = (step(rec, recording, "poster", attempt=1, state="done") for _ in range(2))
+    assert first.json == second.json == {"next": ["verify"]}
 
 
 # -- files -----------------------------------------------------------------------------------------------------------------
@@ -552,6 +552,8 @@ def test_people_are_told_while_nobody_records_them(cast: Cast, later) -> None:
 
     told = [body["recording"]["waiting"] for body in kinds(cast.bob, "recording")]
     assert told == [{"why": "interrupted"}]
+    rec.calls(f"recordings/{recording}/report", {"segment": segment, "state": "recording"})
+    assert [body["recording"]["waiting"] for body in kinds(cast.bob, "recording")] == [None], "it was not gone after all"
 
 
 @pytest.mark.parametrize(("files", "state"), [({}, "failed"), ({"bob.webm": b"picture"}, "processing")])
@@ -597,10 +599,10 @@ def test_segment_that_comes_after_the_end_has_everything_made_anew(cast: Cast, l
         step(second, recording, name, attempt=claim_step(second, recording, name)["attempt"], state="done")
     assert cast.state(recording) == "ready"
 
-    assert first.calls(f"recordings/{recording}/end", late).json == {"next": ["verify"]}
+    assert first.calls(f"recordings/{recording}/end", late).json == {"next": ["poster"]}
 
     assert cast.state(recording) == "processing"
-    assert claim_step(first, recording, "verify").status == 200
+    assert claim_step(first, recording, "poster").status == 200
 
 
 # -- keeping ------------------------------------------------------------------------------------------------------------------
