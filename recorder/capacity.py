@@ -7,7 +7,7 @@ costs is measured while there are any: it depends on machine, codec and bit rate
 from collections.abc import Callable
 from typing import Literal
 
-from recorder.watch import SOUND_ONLY_BYTES
+from recorder.watch import room_on_disk
 
 Why = Literal["busy", "disk"]
 
@@ -43,7 +43,7 @@ class Capacity:
     def refusal(self, running: int, expected: int, people: int, free_bytes: int, written_bytes: int) -> Why | None:
         """Why not. running: recordings now; expected: persons they may have who do not send yet; people: in the room that asks;
         written_bytes: of all that run, as each is written once more at its end."""
-        if free_bytes - written_bytes < SOUND_ONLY_BYTES:
+        if room_on_disk(free_bytes, written_bytes) != "enough":
             return "disk"
         more = max(people, AT_LEAST_PEOPLE) + expected
         if running >= self._most or (running > 0 and self.used + more * self.cost > BUDGET):

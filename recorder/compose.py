@@ -30,6 +30,8 @@ DARK, DARK_US = 24, 5_000_000
 # A picture on which nothing moved for a second (nobody has a camera on) is said only so often, in frames: less work, same film.
 STILL_FRAMES = FPS
 
+# (participant, source) → (start, end) in milliseconds of the timeline
+Stretches = dict[tuple[str, str], list[tuple[int, int]]]
 # percent done, seconds left if known
 Progress = Callable[[float, float | None], None]
 
@@ -80,7 +82,7 @@ class Dark:
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], tuple[int, int]] = {}
         self._next_us: dict[tuple[str, str], int] = {}
-        self._found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._found: Stretches = {}
 
     def look(self, cell: Cell, shown: Shown, us: int) -> None:
         who = cell.participant, cell.source
@@ -99,8 +101,8 @@ class Dark:
         if end_us - begin_us >= DARK_US:
             self._found.setdefault(who, []).append((begin_us // 1000, end_us // 1000))
 
-    def stretches(self) -> dict[tuple[str, str], list[tuple[int, int]]]:
-        """(participant, source) → (start, end) in milliseconds of the timeline."""
+    def stretches(self) -> Stretches:
+        """All that were long enough to be noticed."""
         for who in list(self._open):
             self._close(who)
         return self._found
@@ -191,7 +193,7 @@ def compose(
     target: Path,
     progress: Progress = lambda _percent, _eta: None,
     wish: Wish = DEFAULT,
-) -> dict[tuple[str, str], list[tuple[int, int]]]:
+) -> Stretches:
     """Write the film of a recording. Whole or not at all. Raises NothingToCompose.
 
     folder: where a track's file is. Returns where pictures were black: Dark.stretches.

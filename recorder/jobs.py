@@ -18,11 +18,10 @@ from kombu import Exchange, Queue
 
 from recorder import config
 from recorder.compose import NothingToCompose
-from recorder.pipeline import Failed, Pipeline
+from recorder.pipeline import STEPS, Failed, Pipeline
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
-STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 QUICK, HEAVY = "letterbox", "letterbox-heavy"
 # A step that has told of no progress for so long hangs, seconds: it is ended, and done again by another.
 STUCK_S = 600.0

@@ -4,8 +4,9 @@ Times are microseconds on one timeline. A segment's own manifest (`segment.json`
 segments on the recording's timeline.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -177,19 +178,30 @@ def agreed(whole: Manifest, participant: str) -> list[tuple[int, int]]:
     return stretches if since is None else [*stretches, (since, whole.duration_us)]
 
 
-def switched_off(whole: Manifest, participant: str, source: str) -> list[tuple[int, int]]:
-    """When this person had their camera (or another source) off, as they have said: stretches, microseconds."""
-    stretches: list[tuple[int, int]] = []
-    since: int | None = None
-    for event in whole.events:
-        if event.participant != participant or event.kind not in (f"{source}-off", f"{source}-on"):
-            continue
-        if event.kind.endswith("-off"):
-            since = event.at_us if since is None else since
-        elif since is not None:
-            stretches.append((since, event.at_us))
+class Happened(Protocol):
+    """An event of a manifest, or of a segment that is being written."""
+
+    at_us: int
+    kind: str
+    participant: str
+
+
+def stretches(events: Iterable[Happened], begin: str, end: str, participant: str, until_us: float) -> list[tuple[float, float]]:
+    """From each `begin` event of this participant to the next `end`, microseconds; the last, if it is open, to until_us."""
+    found: list[tuple[float, float]] = []
+    since: float | None = None
+    for event in events:
+        if event.participant == participant and event.kind == begin and since is None:
+            since = event.at_us
+        elif event.participant == participant and event.kind == end and since is not None:
+            found.append((since, event.at_us))
             since = None
-    return stretches if since is None else [*stretches, (since, whole.duration_us)]
+    return found if since is None else [*found, (since, until_us)]
+
+
+def switched_off(whole: Manifest, participant: str, source: str) -> list[tuple[float, float]]:
+    """When this person had their camera (or another source) off, as they have said: microseconds."""
+    return stretches(whole.events, f"{source}-off", f"{source}-on", participant, whole.duration_us)
 
 
 def part_of(whole: Manifest, start_us: int, end_us: int, people: list[str] | None = None) -> Manifest:

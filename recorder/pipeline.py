@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from recorder import manifest as manifests
 from recorder import naming, remux
 from recorder.chapters import as_webvtt, chapters
-from recorder.compose import Wish, compose
+from recorder.compose import Progress, Stretches, Wish, compose
 from recorder.config import Settings
 from recorder.layout import audio_tracks
 from recorder.levels import Levels, measure
@@ -26,8 +26,8 @@ from recorder.thumbnails import sheet
 from recorder.verify import Verified, verify
 from recorder.waveform import Waveform, draw
 
-Progress = Callable[[float, float | None], None]
-Dark = dict[tuple[str, str], list[tuple[int, int]]]
+# As signaling/jobs.py has them; each is a method of Pipeline.
+STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 _RESULTS = TypeAdapter(list[Verified])
 _LEVELS = TypeAdapter(dict[str, Levels])
 
@@ -71,10 +71,7 @@ class Pipeline:
 
     def run(self, step: str) -> None:
         """Raises Failed, or what the world does."""
-        steps: dict[str, Callable[[], None]] = {
-            "verify": self.verify, "manifest": self.manifest, "poster": self.poster, "sound": self.sound,
-            "compose": self.compose, "thumbnails": self.thumbnails, "quality": self.quality, "publish": self.publish,
-        }  # fmt: skip
+        steps: dict[str, Callable[[], None]] = {name: getattr(self, name) for name in STEPS}
         steps[step]()
 
     # -- the steps ----------------------------------------------------------------------------------------------------------
@@ -131,7 +128,7 @@ class Pipeline:
         # Where nobody was to be seen there is nothing to draw either.
         suffix = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
         target = self._folder / f"composed{suffix}"
-        dark: Dark = {}
+        dark: Stretches = {}
         if copied:
             remux.remux(whole, self._path, target, self._progress)
         else:
@@ -155,7 +152,7 @@ class Pipeline:
 
     def quality(self) -> None:
         whole = self._manifest()
-        dark: Dark = {}
+        dark: Stretches = {}
         for film in self._artifacts("composed"):
             for participant, source, begin, end in film["meta"].get("dark", []):
                 dark.setdefault((participant, source), []).append((begin, end))

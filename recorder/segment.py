@@ -13,14 +13,15 @@ import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from pydantic import BaseModel
 
 from recorder import manifest
-from recorder.manifest import Event, Gap, Manifest, Person, Track
+from recorder.manifest import Event, Gap, Manifest, Person, Track, stretches
 from recorder.publish import sha256_of
 from recorder.timeline import Curve, Report, errors_us, offset_to_us, ticks_to_wall
 
@@ -98,13 +99,12 @@ def left_over(work_dir: Path) -> list[Path]:
 def finalise(folder: Path) -> Manifest:
     """Align, make seekable, describe: writes the final files and segment.json, and returns it. Repeatable."""
     live = LiveSegment.model_validate_json((folder / "live.json").read_bytes())
-    walls, errors = walls_of(live), clock_errors_of(live)
-    started_us = int(min((walls[track.file](track.first_timestamp) for track in live.tracks), default=live.started_us))
+    clocks = clocks_of(live)
+    started_us = int(min((clocks[track.file].wall(track.first_timestamp) for track in live.tracks), default=live.started_us))
     described = Manifest(recording=live.recording, room=live.room, title=live.title, started_at_ms=started_us // 1000)
     for number, track in enumerate(live.tracks, 1):
-        found = _finalise_track(folder, live, track, walls[track.file], started_us, number)
+        found = _finalise_track(folder, live, track, clocks[track.file], started_us, number)
         if found is not None:
-            found.clock_error_us = errors[track.file]
             described.tracks.append(found)
     ends = [track.end_us for track in described.tracks]
     described.duration_us = max(ends, default=0)
@@ -131,32 +131,30 @@ def _within(us: int, end_us: int) -> int:
     return max(0, min(us, end_us))
 
 
-def walls_of(live: LiveSegment) -> dict[str, Curve]:
-    """Track file → RTP ticks to wall time in microseconds. One offset a participant: all its tracks share one clock."""
-    reports = {track.file: [Report(*report) for report in track.clock] for track in live.tracks}
-    walls = {}
-    for track in live.tracks:
-        of_person = [report for other in live.tracks if other.participant == track.participant for report in reports[other.file]]
-        first = (track.first_timestamp, track.first_arrival_us)
-        wall = ticks_to_wall(reports[track.file], offset_to_us(of_person), track.clock_hz, first)
-        walls[track.file] = wall.earlier(LOOKAHEAD_US.get(track.codec, 0))
-    return walls
+class Clock(NamedTuple):
+    """wall: RTP ticks → wall time in microseconds. error_us: timeline.errors_us, what the sender's reports say of it."""
+
+    wall: Curve
+    error_us: list[int] | None
 
 
-def clock_errors_of(live: LiveSegment) -> dict[str, list[int] | None]:
-    """Track file → how far its times lie beside its sender's reports at start, middle and end, microseconds."""
+def clocks_of(live: LiveSegment) -> dict[str, Clock]:
+    """By track file. One offset a participant: all its tracks share one clock."""
     reports = {track.file: [Report(*report) for report in track.clock] for track in live.tracks}
-    found = {}
+    clocks = {}
     for track in live.tracks:
         of_person = [report for other in live.tracks if other.participant == track.participant for report in reports[other.file]]
-        offset = offset_to_us(of_person)
-        first = (track.first_timestamp, track.first_arrival_us)
+        first, offset = (track.first_timestamp, track.first_arrival_us), offset_to_us(of_person)
         wall = ticks_to_wall(reports[track.file], offset, track.clock_hz, first)
-        found[track.file] = errors_us(reports[track.file], offset, wall)
-    return found
+        error_us = errors_us(reports[track.file], offset, wall)
+        clocks[track.file] = Clock(wall.earlier(LOOKAHEAD_US.get(track.codec, 0)), error_us)
+    return clocks
 
 
-def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Curve, started_us: int, number: int) -> Track | None:
+def _finalise_track(
+    folder: Path, live: LiveSegment, track: LiveTrack, clock: Clock, started_us: int, number: int
+) -> Track | None:
+    wall = clock.wall
     source = folder / "live" / track.file
     target = folder / f"{live.segment}-{track.participant}-{track.source}-{number}{source.suffix}"
     begin_us = wall(track.first_timestamp)
@@ -193,6 +191,7 @@ def _finalise_track(folder: Path, live: LiveSegment, track: LiveTrack, wall: Cur
         start_us=max(0, round(wall(track.first_timestamp)) - started_us), duration_us=times[-1] + _usual_step(times),
         frames=len(times), width=size[0] if size else None, height=size[1] if size else None,
         lost_packets=track.lost_packets, drift_ppm=_drift_ppm(times[-1], ticks, wall, track.clock_hz),
+        clock_error_us=clock.error_us,
         gaps=_with_reasons(gaps(times, GAP_US[track.kind]), live, track, round(wall(track.first_timestamp))),
         bytes=target.stat().st_size, sha256=sha256_of(target),
     )  # fmt: skip
@@ -235,28 +234,15 @@ def _with_reasons(found: list[Gap], live: LiveSegment, track: LiveTrack, begin_u
 
     begin_us: wall time of the track's start.
     """
-    muted = _stretches(live.events, f"{track.source}-off", f"{track.source}-on", track.participant)
-    silences = [("paused", _stretches(live.events, "paused", "resumed", "")), ("muted", muted)]
+    muted = stretches(live.events, f"{track.source}-off", f"{track.source}-on", track.participant, inf)
+    silences = [("paused", stretches(live.events, "paused", "resumed", "", inf)), ("muted", muted)]
     for gap in found:
         middle = begin_us + gap.start_us + gap.duration_us // 2
-        for reason, stretches in silences:
-            if any(start <= middle <= end for start, end in stretches):
+        for reason, when in silences:
+            if any(start <= middle <= end for start, end in when):
                 gap.reason = reason
                 break
     return found
-
-
-def _stretches(events: list[LiveEvent], begin: str, end: str, participant: str) -> list[tuple[float, float]]:
-    """From each `begin` event of this participant to the next `end`; the last may be open."""
-    stretches: list[tuple[float, float]] = []
-    since: float | None = None
-    for event in events:
-        if event.participant == participant and event.kind == begin and since is None:
-            since = event.at_us
-        elif event.participant == participant and event.kind == end and since is not None:
-            stretches.append((since, event.at_us))
-            since = None
-    return stretches if since is None else [*stretches, (since, float("inf"))]
 
 
 if __name__ == "__main__":

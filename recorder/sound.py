@@ -8,6 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder.decode import frames_of
 from recorder.manifest import Track
 
 AUDIO_HZ = 48_000
@@ -32,21 +33,11 @@ def decoded_audio(path: Path, start_us: int) -> Iterator[tuple[int, Samples]]:
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=AUDIO_HZ)
     container: Any
     with av.open(str(path)) as container:
-        packets = container.demux(container.streams.audio[0])
-        while True:
-            try:
-                frames = next(packets).decode()
-            except StopIteration:
-                return
-            except av.FFmpegError:
-                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
-            for frame in frames:
-                if frame.pts is None:
-                    continue
-                at = round((start_us / 1e6 + float(frame.pts * frame.time_base)) * AUDIO_HZ)
-                for part in resampler.resample(frame):
-                    yield at, np.asarray(part.to_ndarray(), np.float32)
-                    at += part.samples
+        for frame in frames_of(container, container.streams.audio[0]):
+            at = round((start_us / 1e6 + float(frame.pts * frame.time_base)) * AUDIO_HZ)
+            for part in resampler.resample(frame):
+                yield at, np.asarray(part.to_ndarray(), np.float32)
+                at += part.samples
 
 
 def placed(parts: Iterator[tuple[int, Samples]]) -> Iterator[tuple[int, Samples]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from recorder.decode import frames_of
 from recorder.layout import Cell, Scene
 from recorder.manifest import Track
 from recorder.picture import Fit, Planes
@@ -109,19 +110,8 @@ def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
         # Everybody's track is decoded at once: threads within each would only cost.
         stream.codec_context.thread_count = 1
         last_us = -1
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = packet.decode()
-            except StopIteration:
-                return
-            except av.FFmpegError:
-                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
-            for frame in frames:
-                if frame.pts is None:
-                    continue
-                at_us = start_us + round(float(frame.pts * frame.time_base) * 1e6)
-                if at_us > last_us:
-                    last_us = at_us
-                    yield at_us, frame
+        for frame in frames_of(container, stream):
+            at_us = start_us + round(float(frame.pts * frame.time_base) * 1e6)
+            if at_us > last_us:
+                last_us = at_us
+                yield at_us, frame

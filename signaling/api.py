@@ -29,8 +29,12 @@ def make_room() -> Any:
     server().limits.spend("rooms", calls.address())
     with server().transaction() as tx:
         room, host_key = rooms.make(tx, wish.title)
-    base = server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
-    return {"room": room, "title": wish.title, "link": f"{base}/r/{room}", "host_key": host_key}, 201
+    return {"room": room, "title": wish.title, "link": f"{_our_address()}/r/{room}", "host_key": host_key}, 201
+
+
+def _our_address() -> str:
+    """Where people reach us, for links that they pass on; no slash at the end."""
+    return server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
 
 
 @call(api, "GET", "/rooms/<room>", "What a link holder may know before joining", "anyone")
@@ -282,19 +286,24 @@ def list_recordings(room: str) -> Any:
     with server().reading() as connection:
         found = recordings.of_room(connection, room)
         ledgers = consent.ledgers(connection, [recording["id"] for recording in found])
-        until = {one["id"]: keeping.delete_at_ms(connection, recordings.find(connection, one["id"])) for one in found}
+        keep_days = rooms.settings_of(connection, room)["keep_days"]
     for recording in found:
         recording["consent"] = ledgers.get(recording["id"], [])
-        recording["delete_at_ms"] = until[recording["id"]]
+        recording["delete_at_ms"] = keeping.delete_at_ms(keep_days, recording["held"], recording["ended_at_ms"])
     return {"recordings": [_with_links(recording) for recording in found]}
+
+
+def _host_of_recording(recording: str) -> str:
+    """The name of the host of its room, who is calling. Raises no_such_recording, and what host_of raises."""
+    with server().reading() as connection:
+        room = recordings.find(connection, recording).room_id
+    return host_of(room)
 
 
 @call(api, "POST", "/recordings/<recording>/delete", "Delete a recording and its files", "host", schemas.Nothing)
 def delete_recording(recording: str) -> Any:
     body(schemas.Nothing)
-    with server().reading() as connection:
-        room = recordings.find(connection, recording).room_id
-    by = host_of(room)
+    by = _host_of_recording(recording)
     with server().transaction() as tx:
         return {"deleted": recordings.remove(server(), tx, recording, by)}
 
@@ -302,9 +311,7 @@ def delete_recording(recording: str) -> Any:
 @call(api, "POST", "/recordings/<recording>/retry", "Work on a failed recording again", "host", schemas.Nothing)
 def retry_recording(recording: str) -> Any:
     body(schemas.Nothing)
-    with server().reading() as connection:
-        room = recordings.find(connection, recording).room_id
-    by = host_of(room)
+    by = _host_of_recording(recording)
     with server().transaction() as tx:
         recordings.retry(server(), tx, recording, by)
     return {}
@@ -351,7 +358,7 @@ def archive(recording: str) -> Any:
 
 def _still_shared(connection: Connection, share: str, files: list[Row[Any]]) -> None:
     """A revoked share, or one that has ended, takes the addresses it gave out with it. Raises not_yours."""
-    if share and not all(shares.still_opens(connection, share, row, clock.now_ms()) for row in files):
+    if share and not shares.still_opens(connection, share, files, clock.now_ms()):
         raise errors.not_yours("This link has ended, or was taken back. Ask who sent it.")
 
 
@@ -359,7 +366,7 @@ def _file(key: str) -> Path:
     try:
         return server().storage.file(key)
     except FileNotFoundError:
-        raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.") from None
+        raise errors.no_such_file() from None
 
 
 @call(api, "GET", "/artifacts/<artifact>/<path:name>", "Download a file by its signed address", "anyone")
@@ -386,20 +393,13 @@ def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for
 # -- sharing -------------------------------------------------------------------------------------------------------------------
 
 
-def _host_of_recording(recording: str) -> str:
-    with server().reading() as connection:
-        room = recordings.find(connection, recording).room_id
-    return host_of(room)
-
-
 @call(api, "POST", "/recordings/<recording>/shares", "Make a link that opens a recording", "host", schemas.MakeShare)
 def make_share(recording: str) -> Any:
     wish = body(schemas.MakeShare)
     by = _host_of_recording(recording)
     with server().transaction() as tx:
         share, secret = shares.make(tx, recording, by, wish.model_dump())
-    base = server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
-    return share | {"url": f"{base}/s/{share['id']}#{secret}"}, 201
+    return share | {"url": f"{_our_address()}/s/{share['id']}#{secret}"}, 201
 
 
 @call(api, "GET", "/recordings/<recording>/shares", "The links to a recording", "host")
@@ -434,6 +434,9 @@ def open_share(share: str) -> Any:
         raise
     with server().transaction() as tx:
         shares.count_opening(tx, share)
+    # What is only its host's to know.
+    found |= {"live": {}, "consent": []}
+    del found["room"]
     if not row.downloads:
         found["artifacts"] = [artifact for artifact in found["artifacts"] if artifact["kind"] in shares.TO_WATCH]
     return {"recording": _with_links(found, row.id), "downloads": bool(row.downloads)}
@@ -491,9 +494,7 @@ def end_recording(recording: str) -> Any:
 def show_recording(recording: str) -> Any:
     recorder()
     with server().reading() as connection:
-        row = recordings.find(connection, recording)
-        title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or ""
-        found = recordings.describe(connection, row, title) | {"room": row.room_id}
+        found = recordings.of_id(connection, recording)
         found["consent"] = consent.ledgers(connection, [recording]).get(recording, [])
     return _with_links(found)
 

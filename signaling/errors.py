@@ -157,3 +157,7 @@ def password_needed() -> Problem:
 
 def wrong_password() -> Problem:
     return Problem(403, "wrong-password", "Not the password", "Look at it once more; who sent you this link knows it.")
+
+
+def no_such_file() -> Problem:
+    return Problem(404, "no-such-file", "No such file", "This file is not there any more.")

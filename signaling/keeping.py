@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import select, update
 
 from signaling import clock, recordings, rooms
 from signaling.models import Recording, Room
@@ -18,18 +18,18 @@ AT_ONCE = 20
 
 def hold(tx: Transaction, recording: str, by: str, held: bool) -> dict[str, Any]:
     """Keep it whatever the room says, or no longer. Raises no_such_recording."""
-    recordings.find(tx.connection, recording)
+    row = recordings.find(tx.connection, recording)
     tx.connection.execute(update(Recording).where(Recording.id == recording).values(held=held))
     recordings.note(tx, recording, "held" if held else "released", by)
-    return {"held": held, "delete_at_ms": delete_at_ms(tx.connection, recordings.find(tx.connection, recording))}
+    keep_days = rooms.settings_of(tx.connection, row.room_id)["keep_days"]
+    return {"held": held, "delete_at_ms": delete_at_ms(keep_days, held, row.ended_at_ms)}
 
 
-def delete_at_ms(connection: Connection, row: Row[Any]) -> int | None:
-    """When this recording is deleted; None: never, or not yet known."""
-    keep_days = rooms.settings_of(connection, row.room_id)["keep_days"]
-    if row.held or keep_days is None or row.ended_at_ms is None:
+def delete_at_ms(keep_days: int | None, held: bool, ended_at_ms: int | None) -> int | None:
+    """When a recording is deleted; None: never, or not yet known. keep_days: of its room."""
+    if held or keep_days is None or ended_at_ms is None:
         return None
-    return int(row.ended_at_ms + keep_days * DAY_MS)
+    return ended_at_ms + keep_days * DAY_MS
 
 
 def sweep(server: Server) -> None:
@@ -37,12 +37,15 @@ def sweep(server: Server) -> None:
     now_ms = clock.now_ms()
     with server.reading() as connection:
         old = (
-            select(Recording.__table__)
+            select(Recording.id, Recording.held, Recording.ended_at_ms, Room.settings)
             .join(Room, Room.id == Recording.room_id)
             .where(Recording.state.in_(recordings.SETTLED), Recording.held.is_(False), Recording.ended_at_ms < now_ms - DAY_MS)
             .order_by(Recording.ended_at_ms)
         )
-        over = [row.id for row in connection.execute(old) if 0 < (delete_at_ms(connection, row) or 0) <= now_ms][:AT_ONCE]
+        ends = (
+            (row.id, delete_at_ms(row.settings.get("keep_days"), row.held, row.ended_at_ms)) for row in connection.execute(old)
+        )
+        over = [recording for recording, at_ms in ends if at_ms is not None and at_ms <= now_ms][:AT_ONCE]
     for recording in over:
         with server.transaction() as tx:
             gone = recordings.remove(server, tx, recording, "retention")

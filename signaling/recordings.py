@@ -29,6 +29,7 @@ FORGOTTEN_MS = 600_000
 WORTH_TELLING_S = 60
 # How many of the last recordings tell how long one takes.
 KNOWN_LENGTHS = 50
+NOT_BACK = "The recorder did not come back; this is what it had sent."
 NO_RECORDER = "No recorder is there yet: it starts as soon as one is."
 WHY = {
     "busy": "All recorders are busy: it starts as soon as one is free.",
@@ -108,7 +109,7 @@ def start(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]
         )
     )  # fmt: skip
     note(tx, recording, "requested", by)
-    tx.notify(waiting, "invite", {"recording": recording, "room": room, "people": rooms.people_in(tx.connection, room)})
+    _invite(tx, waiting, recording, room)
     server.unsettled = True
     return _tell(tx, recording)
 
@@ -159,13 +160,18 @@ def _running(tx: Transaction, room: str) -> Row[Any]:
 # -- the recorder ------------------------------------------------------------------------------------------------------------
 
 
+def _invite(tx: Transaction, waiting: list[str], recording: str, room: str) -> None:
+    """Ask these recorders to take it."""
+    tx.notify(waiting, "invite", {"recording": recording, "room": room, "people": rooms.people_in(tx.connection, room)})
+
+
 def work_for(tx: Transaction, recorder: str) -> None:
     """Tell a recorder that has just come of everything that waits."""
     unclaimed = select(Recording.id, Recording.room_id).where(
         (Recording.state == "requested") | (Recording.state.in_(CLAIMED) & (Recording.lease_until_ms < tx.now_ms))
     )
     for recording, room in tx.connection.execute(unclaimed.order_by(Recording.requested_at_ms, Recording.id)).all():
-        tx.notify([recorder], "invite", {"recording": recording, "room": room, "people": rooms.people_in(tx.connection, room)})
+        _invite(tx, [recorder], recording, room)
 
 
 def decline(tx: Transaction, recording: str, why: str) -> None:
@@ -279,8 +285,7 @@ def report(
     if not leaving:
         return answer
     others = [one for one in recorders(tx.connection) if one != row.recorder_id]
-    invitation = {"recording": recording, "room": row.room_id, "people": rooms.people_in(tx.connection, row.room_id)}
-    tx.notify(others, "invite", invitation)
+    _invite(tx, others, recording, row.room_id)
     return answer | {"others": len(others)}
 
 
@@ -425,12 +430,11 @@ def sweep(server: Server) -> None:
 
 
 def _seek_recorder(server: Server, tx: Transaction, row: Row[Any], waiting: list[str]) -> None:
-    people = rooms.people_in(tx.connection, row.room_id)
     since_ms = row.lease_until_ms or row.requested_at_ms
     if row.state == "stopping" and since_ms < tx.now_ms - GIVE_UP_MS:
-        _finish(server, tx, row.id, "The recorder did not come back; this is what it had sent.", None)
+        _finish(server, tx, row.id, NOT_BACK, None)
         return
-    if people == 0 and since_ms < tx.now_ms - FORGOTTEN_MS:
+    if since_ms < tx.now_ms - FORGOTTEN_MS and rooms.people_in(tx.connection, row.room_id) == 0:
         _forget(server, tx, row)
         return
     goes_on = row.live.get("leaving") and row.live["at_ms"] > tx.now_ms - server.settings.lease_s * 1000
@@ -438,7 +442,7 @@ def _seek_recorder(server: Server, tx: Transaction, row: Row[Any], waiting: list
         # Nobody should believe that what they say now is kept.
         _change(tx, row.id, (row.state,), live={"waiting": {"why": "interrupted"}})
         _tell(tx, row.id)
-    tx.notify(waiting, "invite", {"recording": row.id, "room": row.room_id, "people": people})
+    _invite(tx, waiting, row.id, row.room_id)
 
 
 def _forget(server: Server, tx: Transaction, row: Row[Any]) -> None:
@@ -448,7 +452,7 @@ def _forget(server: Server, tx: Transaction, row: Row[Any]) -> None:
         _change(tx, row.id, ("requested",), state="failed", wanted="stopped", reason=reason, ended_at_ms=tx.now_ms)
         _tell(tx, row.id)
     else:
-        _finish(server, tx, row.id, "The recorder did not come back; this is what it had sent.", None)
+        _finish(server, tx, row.id, NOT_BACK, None)
 
 
 # -- the library ---------------------------------------------------------------------------------------------------------------
@@ -488,10 +492,9 @@ def of_room(connection: Connection, room: str) -> list[dict[str, Any]]:
 
 
 def of_id(connection: Connection, recording: str) -> dict[str, Any]:
-    """One, as the page shows it, without what is only its host's to know. Raises no_such_recording."""
+    """One, with its room. Raises no_such_recording."""
     row = find(connection, recording)
-    title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or ""
-    return describe(connection, row, title) | {"live": {}, "consent": []}
+    return describe(connection, row, rooms.title_even_if_closed(connection, row.room_id)) | {"room": row.room_id}
 
 
 def remove(server: Server, tx: Transaction, recording: str, by: str) -> dict[str, int]:
@@ -517,14 +520,14 @@ def artifact(connection: Connection, artifact_id: str) -> Row[Any]:
     """Raises 404."""
     row = connection.execute(select(Artifact.__table__).where(Artifact.id == artifact_id)).first()
     if row is None:
-        raise errors.Problem(404, "no-such-file", "No such file", "This file is not there any more.")
+        raise errors.no_such_file()
     return row
 
 
 def archive(connection: Connection, recording: str) -> tuple[str, list[Row[Any]]]:
     """(name of the ZIP, the files in it): all but what only the pipeline needs. Raises no_such_recording."""
     row = find(connection, recording)
-    title = connection.execute(select(Room.title).where(Room.id == row.room_id)).scalar() or "Recording"
+    title = rooms.title_even_if_closed(connection, row.room_id) or "Recording"
     wanted = (Artifact.recording_id == recording, Artifact.kind != "segment")
     files = list(connection.execute(select(Artifact.__table__).where(*wanted).order_by(Artifact.created_at_ms, Artifact.id)))
     date = datetime.fromtimestamp((row.started_at_ms or row.requested_at_ms) / 1000, UTC)

@@ -66,12 +66,13 @@ def count_opening(tx: Transaction, share: str) -> None:
     tx.connection.execute(update(Share).where(Share.id == share).values(opened_n=Share.opened_n + 1))
 
 
-def still_opens(connection: Connection, share: str, artifact: Row[Any], now_ms: int) -> bool:
-    """Whether a file's address that this share gave out is good now."""
+def still_opens(connection: Connection, share: str, files: list[Row[Any]], now_ms: int) -> bool:
+    """Whether addresses of these files that this share gave out are good now."""
     row = connection.execute(select(Share.__table__).where(Share.id == share)).first()
-    if row is None or _is_over(row, now_ms) or row.recording_id != artifact.recording_id:
+    if row is None or _is_over(row, now_ms):
         return False
-    return bool(row.downloads) or artifact.kind in TO_WATCH
+    theirs = all(file.recording_id == row.recording_id for file in files)
+    return theirs and (bool(row.downloads) or all(file.kind in TO_WATCH for file in files))
 
 
 def _is_over(row: Row[Any], now_ms: int) -> bool:

@@ -17,7 +17,7 @@ import people
 import pytest
 
 import app as front_door
-from signaling import db
+from signaling import clock, db
 from signaling.config import Settings
 
 POSTGRESQL = Path(os.environ.get("LETTERBOX_TEST_POSTGRESQL", "/usr/lib/postgresql/15/bin"))
@@ -201,3 +201,15 @@ def live(databases: Databases, serve) -> people.Gunicorn:
 @pytest.fixture
 def engine(house: people.House):
     return db.make_engine(house.settings)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock turned by hand: later(seconds)."""
+    real, ahead = clock.now_ms, [0]
+    monkeypatch.setattr(clock, "now_ms", lambda: real() + ahead[0])
+
+    def turn(seconds: float) -> None:
+        ahead[0] += int(seconds * 1000)
+
+    return turn

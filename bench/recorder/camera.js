@@ -60,7 +60,7 @@
     const found = { frames: 0, bytes: 0, state: window.connections[name].connectionState };
     for (const report of (await window.connections[name].getStats()).values()) {
       if (report.type !== "outbound-rtp" || report.kind !== "video") continue;
-      Object.assign(found, { frames: report.framesSent, bytes: report.bytesSent, width: report.frameWidth, target: report.targetBitrate });
+      Object.assign(found, { frames: report.framesSent, bytes: report.bytesSent, width: report.frameWidth });
     }
     return found;
   };

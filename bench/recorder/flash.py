@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from bench.recorder import processes
 from bench.recorder.browser import CHROMIUM, FLAGS, connect, page_with
 from recorder.manifest import Manifest, Track
-from recorder.segment import LiveSegment, finalise, walls_of
+from recorder.segment import LiveSegment, clocks_of, finalise
 
 HZ = 48_000
 
@@ -89,8 +89,8 @@ def compare(folder: Path, described: Manifest, name: str, known: dict[str, Any])
 def started_us(folder: Path) -> float:
     """Wall time of the recording's zero, to the microsecond; the manifest has milliseconds."""
     live = LiveSegment.model_validate_json((folder / "live.json").read_bytes())
-    walls = walls_of(live)
-    return int(min(walls[track.file](track.first_timestamp) for track in live.tracks))
+    clocks = clocks_of(live)
+    return int(min(clocks[track.file].wall(track.first_timestamp) for track in live.tracks))
 
 
 def thirds(errors: list[tuple[float, float]]) -> list[float]:

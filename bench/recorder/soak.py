@@ -107,12 +107,12 @@ async def soak(hours: float, folder: Path) -> Soaked:
     described = finalise(folder)
     for track in described.tracks:
         frames[track.kind] += track.frames
-    walls, error_ms = segment.walls_of(live), 0.0
+    clocks, error_ms = segment.clocks_of(live), 0.0
     for track in live.tracks:
         for share in (0.0, 0.5, 1.0):
             at_s = minutes * 60 * share
             # The first packet's number is one range up, as recorder/rtp/sequence.py says.
-            found_us = walls[track.file]((1 << 32) + at_s * track.clock_hz * FAST)
+            found_us = clocks[track.file].wall((1 << 32) + at_s * track.clock_hz * FAST)
             true_us = (BEGIN_S + at_s) * 1e6 - segment.LOOKAHEAD_US.get(track.codec, 0)
             error_ms = max(error_ms, abs(found_us - true_us) / 1e3)
     return Soaked(hours, megabytes, frames, made, error_ms, time.monotonic() - began_s)

@@ -37,6 +37,20 @@ export function setIcon(button, icon, label) {
 }
 
 /**
+ * @param {Element} list
+ * @param {string[]} texts  a line each, in place of what was there
+ */
+export function setLines(list, texts) {
+  list.replaceChildren(
+    ...texts.map((text) => {
+      const line = document.createElement("li");
+      line.textContent = text;
+      return line;
+    }),
+  );
+}
+
+/**
  * Say something to everyone, seen and heard.
  *
  * @param {string} text

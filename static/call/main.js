@@ -15,6 +15,7 @@ import { Room } from "./room.js";
 import { t } from "./text.js";
 import { Tiles } from "./tiles.js";
 import { onOtherNetwork, onWake } from "./wake.js";
+import { wordsOf } from "./words.js";
 
 /** @typedef {import("./room.js").Participant} Participant */
 /** @typedef {import("./room.js").MediaState} MediaState */
@@ -108,9 +109,6 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn,
     else prejoin.tell(t("server.away.title"), t("server.away.again"));
   }
 });
-
-/** @param {unknown} error  of the server's; what went wrong on the way to it says nothing to a person */
-const wordsOf = (error) => (error instanceof Refused ? error.message : t("server.away.help"));
 
 /**
  * @param {string} name

@@ -1,6 +1,6 @@
 // The red banner everyone sees, and the host's control.
 
-import { announce, find, setIcon } from "./dom.js";
+import { announce, find, setIcon, setLines } from "./dom.js";
 import { duration, t } from "./text.js";
 
 /** @typedef {import("./room.js").Recording} Recording */
@@ -78,12 +78,9 @@ export class RecordingControl {
   warn(alarms) {
     const notice = find("[data-testid=recording-alarms]");
     notice.hidden = alarms.length === 0;
-    find("ul", notice).replaceChildren(
-      ...alarms.map((alarm) => {
-        const line = document.createElement("li");
-        line.textContent = this.wordsOf(alarm);
-        return line;
-      }),
+    setLines(
+      find("ul", notice),
+      alarms.map((alarm) => this.wordsOf(alarm)),
     );
   }
 

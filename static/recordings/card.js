@@ -1,6 +1,6 @@
 // One recording as a card: what it is, its player, how well it was recorded, what can be taken along.
 
-import { find, make } from "../call/dom.js";
+import { find, make, setLines } from "../call/dom.js";
 import { duration, size, t } from "../call/text.js";
 import { Player } from "./player.js";
 
@@ -64,13 +64,7 @@ function drawQuality(item, recording) {
       lines.push(t("quality.offset", values));
     }
     if (findings.length === 0) lines.unshift(t("quality.nothing"));
-    find("ul", box).replaceChildren(
-      ...lines.map((/** @type {string} */ words) => {
-        const line = document.createElement("li");
-        line.textContent = words;
-        return line;
-      }),
-    );
+    setLines(find("ul", box), lines);
   });
 }
 

@@ -4,15 +4,16 @@ import { Refused, call } from "../call/api.js";
 import { announce, find, make } from "../call/dom.js";
 import { hostKeyOf } from "../call/hosts.js";
 import { duration, size, t } from "../call/text.js";
+import { wordsOf } from "../call/words.js";
 import { drawCard } from "./card.js";
 import { Sharing } from "./sharing.js";
 
+/** @typedef {import("./card.js").Recording} Recording */
 
 const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */ (/** @type {unknown} */ (document.body.dataset));
 const hostKey = hostKeyOf(roomId, roomTitle);
 const list = find("#recordings");
 const sharing = new Sharing(hostKey ?? "");
-/** @typedef {import("./card.js").Recording} Recording */
 /** @type {Map<string, {item: HTMLElement, shown: string}>} */
 const items = new Map();
 const SETTLED = new Set(["ready", "failed"]);
@@ -81,10 +82,10 @@ function drawOne(item, recording) {
   share.onclick = () => void sharing.open(recording.id);
   const retry = find("[data-testid=retry]", item);
   retry.hidden = recording.state !== "failed" || !recording.jobs.some(({ state }) => state === "failed");
-  retry.onclick = () => void again(recording);
+  retry.onclick = () => void ask(recording, "retry", {}, () => t("recordings.retried"));
   const remove = find("[data-testid=delete-recording]", item);
   remove.hidden = !SETTLED.has(recording.state) && recording.state !== "processing";
-  remove.onclick = () => void removeRecording(recording);
+  remove.onclick = () => removeRecording(recording);
 }
 
 /**
@@ -131,43 +132,36 @@ function drawKeeping(item, recording) {
   find(".until", line).textContent = recording.held ? t("keeping.held") : t("keeping.until", { day });
   const button = find("[data-testid=hold]", line);
   button.textContent = t(recording.held ? "keeping.release" : "keeping.hold");
-  button.onclick = () => void hold(recording);
+  button.onclick = () => void ask(recording, "hold", { held: !recording.held }, ({ held }) => t(held ? "keeping.held" : "keeping.released"));
 }
 
-/** @param {Recording} recording */
-async function hold(recording) {
+/**
+ * Have something done to a recording, and say what came of it.
+ *
+ * @param {Recording} recording
+ * @param {string} action  the last part of the call's path
+ * @param {object} body
+ * @param {(answer: any) => string} said  in words, of the answer
+ */
+async function ask(recording, action, body, said) {
   try {
-    await call("POST", `/recordings/${recording.id}/hold`, { token: hostKey ?? "", body: { held: !recording.held } });
-    announce(t(recording.held ? "keeping.released" : "keeping.held"));
+    announce(said(await call("POST", `/recordings/${recording.id}/${action}`, { token: hostKey ?? "", body })));
   } catch (error) {
-    announce(error instanceof Refused ? error.message : t("server.away.help"));
+    announce(wordsOf(error));
   }
 }
 
 /** @param {Recording} recording */
-async function again(recording) {
-  try {
-    await call("POST", `/recordings/${recording.id}/retry`, { token: hostKey ?? "", body: {} });
-    announce(t("recordings.retried"));
-  } catch (error) {
-    announce(error instanceof Refused ? error.message : t("server.away.help"));
-  }
-}
-
-/** @param {Recording} recording */
-async function removeRecording(recording) {
+function removeRecording(recording) {
   const dialog = find("#confirm");
   dialog.showModal();
-  dialog.onclose = async () => {
+  dialog.onclose = () => {
     if (dialog.returnValue !== "delete") return;
-    try {
-      const { deleted } = await call("POST", `/recordings/${recording.id}/delete`, { token: hostKey ?? "", body: {} });
+    void ask(recording, "delete", {}, ({ deleted }) => {
       items.get(recording.id)?.item.remove();
       items.delete(recording.id);
-      announce(t("recordings.deleted", { count: deleted.files, size: size(deleted.bytes) }));
-    } catch (error) {
-      announce(error instanceof Refused ? error.message : t("server.away.help"));
-    }
+      return t("recordings.deleted", { count: deleted.files, size: size(deleted.bytes) });
+    });
   };
 }
 

@@ -79,9 +79,9 @@ export class Player {
     find(".speaking", this.item).replaceChildren(
       ...speakers.map(({ name, spans }) => {
         const row = make("speaker");
-        const seconds = spans.reduce((sum, [start, end]) => sum + end - start, 0);
+        const spokeMs = spans.reduce((sum, [start, end]) => sum + end - start, 0);
         find(".name", row).textContent = name;
-        find(".spoke", row).textContent = duration(seconds);
+        find(".spoke", row).textContent = duration(spokeMs);
         find("path", row).setAttribute("d", pathOfSpans(spans, this.lengthS * 1000));
         return row;
       }),

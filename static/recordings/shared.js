@@ -3,6 +3,7 @@
 import { Refused, call } from "../call/api.js";
 import { find, make } from "../call/dom.js";
 import { t } from "../call/text.js";
+import { wordsOf } from "../call/words.js";
 import { drawCard } from "./card.js";
 
 const share = document.body.dataset.share ?? "";
@@ -25,7 +26,7 @@ async function open(password) {
     form.hidden = !(asks || (error instanceof Refused && error.status === 429 && password !== null));
     if (error instanceof Refused && error.code === "password-needed") return;
     problem.hidden = false;
-    problem.textContent = error instanceof Refused ? error.message : t("server.away.help");
+    problem.textContent = wordsOf(error);
   }
 }
 

@@ -1,8 +1,9 @@
 // The host's dialog of links: make one, copy it, see who has opened which, take one back.
 
-import { Refused, call } from "../call/api.js";
+import { call } from "../call/api.js";
 import { announce, find, make } from "../call/dom.js";
 import { t } from "../call/text.js";
+import { wordsOf } from "../call/words.js";
 
 /** @typedef {{id: string, name: string, password: boolean, downloads: boolean, opened: number, expires_at_ms: number | null, url?: string}} Share */
 
@@ -101,7 +102,7 @@ export class Sharing {
       await work();
     } catch (error) {
       problem.hidden = false;
-      problem.textContent = error instanceof Refused ? error.message : t("server.away.help");
+      problem.textContent = wordsOf(error);
     }
   }
 }

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from tests.journeys.test_recording import begin, download, reaches
+from tests.journeys.test_recording import download, reaches, two_recorded
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
@@ -14,11 +14,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def library(visitor):
     """The host's recordings page, with one recording of two people in which a moment was marked."""
-    ana, ben = visitor(), visitor()
-    room = ana.makes_room("Library")
-    ana.joins(room, "Ana")
-    ben.joins(room, "Ben")
-    begin(ana, ben)
+    ana, _, room = two_recorded(visitor, "Library")
     reaches(ana, 90)
     ana.page.keyboard.press("k")
     reaches(ana, 150)

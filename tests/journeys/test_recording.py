@@ -49,6 +49,16 @@ def begin(host, *others) -> None:
         one.agrees().page.wait_for_selector("[data-testid=recording-banner][data-state=recording]")
 
 
+def two_recorded(visitor, title: str) -> tuple:
+    """(the host, Ben, the room's path): both are being recorded."""
+    ana, ben = visitor(), visitor()
+    room = ana.makes_room(title)
+    ana.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    begin(ana, ben)
+    return ana, ben, room
+
+
 def reaches(one, count: int) -> None:
     """The recorder gets this person's pictures."""
     eventually(lambda: one.sent_to_recorder()["frames"] >= count, 40)
@@ -171,11 +181,7 @@ def test_a_recorder_that_is_killed_is_followed_by_another_segment_and_nothing_on
 
 @pytest.mark.timeout(240)
 def test_the_host_is_told_whose_picture_does_not_reach_the_recording(visitor):
-    ana, ben = visitor(), visitor()
-    room = ana.makes_room("Honest")
-    ana.joins(room, "Ana")
-    ben.joins(room, "Ben")
-    begin(ana, ben)
+    ana, ben, _ = two_recorded(visitor, "Honest")
     reaches(ben, 30)
     assert not ana.page.is_visible("[data-testid=recording-alarms]")
 
@@ -193,11 +199,7 @@ def test_the_host_is_told_whose_picture_does_not_reach_the_recording(visitor):
 
 @pytest.mark.timeout(240)
 def test_when_the_host_leaves_another_can_stop_the_recording(visitor):
-    ana, ben = visitor(), visitor()
-    room = ana.makes_room("Left")
-    ana.joins(room, "Ana")
-    ben.joins(room, "Ben")
-    begin(ana, ben)
+    ana, ben, _ = two_recorded(visitor, "Left")
     reaches(ben, 30)
     assert not ben.page.is_visible("#host-recording")
 

@@ -14,18 +14,6 @@ STEPS = list(jobs.STEPS)
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch):
-    """A clock turned by hand: later(seconds)."""
-    real, ahead = clock.now_ms, [0]
-    monkeypatch.setattr(clock, "now_ms", lambda: real() + ahead[0])
-
-    def turn(seconds: float) -> None:
-        ahead[0] += int(seconds * 1000)
-
-    return turn
-
-
-@pytest.fixture
 def house(databases, open_house) -> House:
     """Its sweeps are done by hand."""
     return open_house(databases.settings(), housekeeping=False)

@@ -3,23 +3,10 @@
 import pytest
 from people import Cast, House
 
-from signaling import clock
-
 
 @pytest.fixture
 def house(databases, open_house) -> House:
     return open_house(databases.settings(passwords_per_share="3/minute"), housekeeping=False)
-
-
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch):
-    real, ahead = clock.now_ms, [0]
-    monkeypatch.setattr(clock, "now_ms", lambda: real() + ahead[0])
-
-    def turn(seconds: float) -> None:
-        ahead[0] += int(seconds * 1000)
-
-    return turn
 
 
 @pytest.fixture
