@@ -6,7 +6,7 @@ Memory does not grow with the length: each track is a few frames ahead at most.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -72,6 +72,15 @@ class Wish:
 
 
 DEFAULT = Wish()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was noticed while it was made. dark: (participant, source) → stretches of black picture, milliseconds of the timeline.
+    spoilt: a track's file → pictures of it that would not decode."""
+
+    dark: Mapping[tuple[str, str], Sequence[tuple[int, int]]] = field(default_factory=dict)
+    spoilt: Mapping[str, int] = field(default_factory=dict)
 
 
 class Dark:
@@ -180,6 +189,9 @@ class Picture:
             return ""
         return word("film.not-recorded", self._manifest.language_of(participant))
 
+    def seen(self) -> Seen:
+        return Seen(self.dark.stretches(), {track.file: reader.spoilt for track, reader in self._readers if reader.spoilt})
+
     def close(self) -> None:
         for _, reader in self._readers:
             reader.stop()
@@ -191,10 +203,10 @@ def compose(
     target: Path,
     progress: Progress = lambda _percent, _eta: None,
     wish: Wish = DEFAULT,
-) -> dict[tuple[str, str], list[tuple[int, int]]]:
+) -> Seen:
     """Write the film of a recording. Whole or not at all. Raises NothingToCompose.
 
-    folder: where a track's file is. Returns where pictures were black: Dark.stretches.
+    folder: where a track's file is.
     """
     plan = scenes(manifest, wish.layout, wish.speaking)
     if not plan or not manifest.tracks:
@@ -210,7 +222,7 @@ def compose(
         if picture is not None:
             picture.close()
     partial.replace(target)
-    return picture.dark.stretches() if picture is not None else {}
+    return picture.seen() if picture is not None else Seen()
 
 
 class Output:

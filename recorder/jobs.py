@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 QUICK, HEAVY = "letterbox", "letterbox-heavy"
 # A step that has told of no progress for so long hangs, seconds: it is ended, and done again by another.
-STUCK_S = 600.0
+STUCK_S = 180.0
 # How often the server hears of progress at most, seconds; and how often in one lease that we still live when there is none.
 TELL_S, ALIVE_A_LEASE = 0.7, 4
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from recorder import manifest as manifests
 from recorder import naming, remux
 from recorder.chapters import as_webvtt, chapters
-from recorder.compose import Wish, compose
+from recorder.compose import Seen, Wish, compose
 from recorder.config import Settings
 from recorder.layout import audio_tracks
 from recorder.levels import Levels, measure
@@ -62,12 +62,22 @@ class Pipeline:
     """One recording's steps. progress(percent, seconds left) may raise to stop a step that has been given to another."""
 
     def __init__(self, settings: Settings, library: Library, recording: str, progress: Progress) -> None:
-        self._settings, self._library, self._recording, self._progress = settings, library, recording, progress
+        self._settings, self._library, self._recording, self._tell = settings, library, recording, progress
+        self._told: tuple[float, float | None] = (0, None)
+        library.moved = self._alive
         self._home = settings.work_dir / recording
         self._folder = self._home / "pipeline"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._described = library.describe(recording)
         self._found: dict[str, Path] = {}
+
+    def _progress(self, percent: float, eta_s: float | None) -> None:
+        self._told = percent, eta_s
+        self._tell(percent, eta_s)
+
+    def _alive(self) -> None:
+        """No further, but a file is on its way."""
+        self._tell(*self._told)
 
     def run(self, step: str) -> None:
         """Raises Failed, or what the world does."""
@@ -131,15 +141,16 @@ class Pipeline:
         # Where nobody was to be seen there is nothing to draw either.
         suffix = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
         target = self._folder / f"composed{suffix}"
-        dark: Dark = {}
+        seen = Seen()
         if copied:
             remux.remux(whole, self._path, target, self._progress)
         else:
-            dark = compose(whole, self._path, target, self._progress, Wish(format=suffix[1:], gains=self._waveform().gains))
+            seen = compose(whole, self._path, target, self._progress, Wish(format=suffix[1:], gains=self._waveform().gains))
         name = naming.composed_name(naming.date_of(whole.started_at_ms), whole.title, suffix)
         meta = {
             "version": 1, "layout": "grid", "format": suffix[1:], "duration_us": whole.duration_us, "copied": bool(copied),
-            "dark": [[*who, *stretch] for who, stretches in dark.items() for stretch in stretches],
+            "dark": [[*who, *stretch] for who, stretches in seen.dark.items() for stretch in stretches],
+            "spoilt": seen.spoilt,
         }  # fmt: skip
         self._library.upload(self._recording, target, name, "composed", meta)
 
@@ -148,18 +159,21 @@ class Pipeline:
         (film,) = [artifact for artifact in self._artifacts("composed") if artifact["meta"].get("version", 1) == 1][-1:]
         if film["media_type"].startswith("video/"):
             length_s = float(film["meta"]["duration_us"]) / 1e6
-            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg")
+            share = _Share(self._progress, [length_s])
+            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg", share.seconds)
             self._write("thumbnails.vtt", cues.encode())
             self._upload("thumbnails.jpg", "thumbnails")
             self._upload("thumbnails.vtt", "thumbnails-index")
 
     def quality(self) -> None:
-        whole = self._manifest()
         dark: Dark = {}
+        spoilt: dict[str, int] = {}
         for film in self._artifacts("composed"):
             for participant, source, begin, end in film["meta"].get("dark", []):
                 dark.setdefault((participant, source), []).append((begin, end))
-        report = judge(whole, self._verified(), self._measured(whole), dark)
+            spoilt |= film["meta"].get("spoilt", {})
+        # Of all that was recorded: the manifest leaves out what nobody can play.
+        report = judge(self._stitched(), self._verified(), self._measured(self._manifest()), dark, spoilt)
         self._write("quality.json", report.model_dump_json().encode())
         self._upload("quality.json", "quality", {"verdict": report.verdict})
 

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,15 @@ class VideoReader:
         self._now: Shown | None = None
         self._next: Shown | None = None
         self._ended = False
+        # Packets that would not decode.
+        self.spoilt = 0
         self._fit = Fit()
         self._thread = threading.Thread(target=self._run, name=f"decode {path.name}", daemon=True)
 
     def _run(self) -> None:
         fit = Fit()
         try:
-            for at_us, frame in decoded_video(self._path, self._track.start_us):
+            for at_us, frame in decoded_video(self._path, self._track.start_us, self._count_spoilt):
                 cell = self._cell_at(at_us)
                 if self._stopped.is_set():
                     return
@@ -62,6 +64,9 @@ class VideoReader:
                     self._put(Shown(at_us, frame, cell, *fit(frame, cell.width, cell.height)))
         finally:
             self._put(None)
+
+    def _count_spoilt(self) -> None:
+        self.spoilt += 1
 
     def _cell_at(self, at_us: int) -> Cell | None:
         """The cell of this moment, or the one that comes while the frame would still be held."""
@@ -101,8 +106,11 @@ def _cell_of(scene: Scene, track: Track) -> Cell | None:
     return next((cell for cell in scene.cells if (cell.participant, cell.source) == (track.participant, track.source)), None)
 
 
-def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
-    """(time on the timeline in microseconds, frame), in order; a file that is cut off or spoilt ends where it does."""
+def decoded_video(path: Path, start_us: int, spoilt: Callable[[], None] = lambda: None) -> Iterator[tuple[int, Any]]:
+    """(time on the timeline in microseconds, frame), in order; a file that is cut off ends where it does.
+
+    spoilt: called for each packet that will not decode.
+    """
     container: Any
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -117,7 +125,8 @@ def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
             except StopIteration:
                 return
             except av.FFmpegError:
-                continue  # a spoilt packet; a demuxer that failed has ended, and says so at the next
+                spoilt()
+                continue  # a demuxer that failed has ended, and says so at the next
             for frame in frames:
                 if frame.pts is None:
                     continue

@@ -16,7 +16,7 @@ from signaling.server import Transaction
 STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 # How much of the whole each step is, in percent: composing is nearly all of the work.
 WEIGHTS = {
-    "poster": 2, "verify": 8, "manifest": 1, "sound": 6, "compose": 78, "thumbnails": 3, "quality": 1, "publish": 1,
+    "poster": 1, "verify": 3, "manifest": 1, "sound": 4, "compose": 86, "thumbnails": 3, "quality": 1, "publish": 1,
 }  # fmt: skip
 ATTEMPTS = 3
 
@@ -157,9 +157,18 @@ def describe(connection: Connection, recording: str) -> dict[str, Any]:
     return {
         "step": current.step if current else None,
         "progress": total,
-        "eta_s": current.eta_s if current else None,
+        "eta_s": _left_s(rows),
         "jobs": [
             {"step": row.step, "state": row.state, "progress": row.progress, "eta_s": row.eta_s, "reason": row.reason}
             for row in rows
         ],
     }
+
+
+def _left_s(rows: list[Any]) -> int | None:
+    """Until all is done: the steps that follow take as long for their weight as the one at hand does for its own."""
+    current = next((row for row in rows if row.state != "done"), None)
+    if current is None or current.eta_s is None:
+        return None
+    ahead = sum(WEIGHTS[row.step] for row in rows if row.position > current.position)
+    return int(current.eta_s + current.eta_s * ahead / (WEIGHTS[current.step] * (100 - min(99, current.progress)) / 100))
