@@ -18,7 +18,7 @@ from kombu import Exchange, Queue
 
 from recorder import config
 from recorder.compose import NothingToCompose
-from recorder.pipeline import Failed, Pipeline
+from recorder.pipeline import VERSION, Failed, Pipeline
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def make_app(settings: config.Settings) -> Celery:
         broker_connection_retry_on_startup=True, worker_hijack_root_logger=False, task_default_queue=QUICK,
         # A worker without -Q takes both; with two kinds of workers no film keeps a poster waiting.
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (QUICK, HEAVY)],
-        task_routes={"recorder.jobs.compose": {"queue": HEAVY}},
+        task_routes={f"recorder.jobs.{step}": {"queue": HEAVY} for step in ("compose", "version")},
     )  # fmt: skip
     return app
 
@@ -162,6 +162,14 @@ for _step in STEPS:
     _task(_step)
 
 
+@app.task(name="recorder.jobs.version")  # type: ignore[untyped-decorator]
+def _version(recording: str, step: str) -> None:
+    run(recording, step)
+
+
 def enqueue(recording: str, step: str) -> None:
     """Hand a step to the broker."""
-    app.send_task(f"recorder.jobs.{step}", args=[recording])
+    if step.startswith(VERSION):
+        app.send_task("recorder.jobs.version", args=[recording, step])
+    else:
+        app.send_task(f"recorder.jobs.{step}", args=[recording])

@@ -26,6 +26,8 @@ from recorder.thumbnails import sheet
 from recorder.verify import Verified, verify
 from recorder.waveform import Waveform, draw
 
+# signaling/jobs.py, VERSION
+VERSION = "version-"
 Progress = Callable[[float, float | None], None]
 Dark = dict[tuple[str, str], list[tuple[int, int]]]
 _RESULTS = TypeAdapter(list[Verified])
@@ -81,6 +83,9 @@ class Pipeline:
 
     def run(self, step: str) -> None:
         """Raises Failed, or what the world does."""
+        if step.startswith(VERSION):
+            self.version(int(step.removeprefix(VERSION)))
+            return
         steps: dict[str, Callable[[], None]] = {
             "verify": self.verify, "manifest": self.manifest, "poster": self.poster, "sound": self.sound,
             "compose": self.compose, "thumbnails": self.thumbnails, "quality": self.quality, "publish": self.publish,
@@ -90,6 +95,7 @@ class Pipeline:
     # -- the steps ----------------------------------------------------------------------------------------------------------
 
     def verify(self) -> None:
+        self._leave_out_removed()
         results: list[Verified] = []
         tracks = self._artifacts("track")
         share = _Share(self._progress, [_length_s(track) for track in tracks])
@@ -121,10 +127,31 @@ class Pipeline:
         parts = [manifests.load(self._local(artifact)) for artifact in self._artifacts("segment")]
         if not parts:
             raise Failed("The recorder left no description of what it recorded.")
-        whole = manifests.stitch(parts)
+        whole = manifests.without(manifests.stitch(parts), self._removed())
         whole.consent = [manifests.Consent.model_validate(row) for row in self._described["consent"]]
         manifests.mark_withdrawn(whole)
         return whole
+
+    def _removed(self) -> set[str]:
+        """Who was taken out of the recording."""
+        return {str(act["participant"]) for act in self._described.get("removed", [])}
+
+    def _leave_out_removed(self) -> None:
+        """What still tells of them, here or on the server, is written again without."""
+        removed = self._removed()
+        for artifact in self._artifacts("segment") if removed else ():
+            path = self._local(artifact)
+            known = manifests.load(path)
+            if manifests.without(known, removed) != known:
+                path = self._folder / path.name
+                manifests.save(manifests.without(known, removed), path)
+                self._library.upload(self._recording, path, artifact["name"], "segment", artifact["meta"])
+        for path in self._home.glob("*/segment.json") if removed else ():
+            known = manifests.load(path)
+            for track in known.tracks:
+                if track.participant in removed:
+                    (path.parent / track.file).unlink(missing_ok=True)
+            manifests.save(manifests.without(known, removed), path)
 
     def sound(self) -> None:
         """Listen to every voice once: how loud, and when."""
@@ -134,25 +161,52 @@ class Pipeline:
         self._upload("waveform.json", "waveform")
 
     def compose(self) -> None:
+        self._film(self._manifest(), {"version": 1, "layout": "grid"})
+
+    def version(self, n: int) -> None:
+        """A film as somebody wished it. What it needs is fetched, and not kept."""
+        wish = next((one for one in self._described["versions"] if one["n"] == n), None)
+        if wish is None:
+            raise Failed("Nobody wants this version any more.")
         whole = self._manifest()
+        end_us = whole.duration_us if wish["end_ms"] is None else wish["end_ms"] * 1000
+        part = manifests.part_of(whole, wish["start_ms"] * 1000, end_us, wish["people"])
+        known = ("title", "layout", "people", "format")
+        self._film(part, {"version": n} | {key: wish[key] for key in known}, wish["start_ms"] * 1000)
+        self._forget_local_copies()
+
+    def _film(self, whole: Manifest, meta: dict[str, Any], start_us: int = 0) -> None:
+        """Make a film and hand it in. meta: version, layout, and, where somebody has asked for one, format.
+
+        start_us: where on the recording's timeline it begins.
+        """
         for track in whole.tracks:
             self._path(track)
         copied = remux.suffix(whole)
         # Where nobody was to be seen there is nothing to draw either.
-        suffix = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
-        target = self._folder / f"composed{suffix}"
-        seen = Seen()
-        if copied:
+        found = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
+        suffix = f".{meta['format']}" if "format" in meta else found
+        target = self._folder / f"composed-{meta['version']}{suffix}"
+        waveform, seen = self._waveform(), Seen()
+        if copied == suffix:
             remux.remux(whole, self._path, target, self._progress)
         else:
-            seen = compose(whole, self._path, target, self._progress, Wish(format=suffix[1:], gains=self._waveform().gains))
-        name = naming.composed_name(naming.date_of(whole.started_at_ms), whole.title, suffix)
-        meta = {
-            "version": 1, "layout": "grid", "format": suffix[1:], "duration_us": whole.duration_us, "copied": bool(copied),
+            wish = Wish(suffix[1:], meta["layout"], waveform.spans_us(start_us), waveform.gains)
+            seen = compose(whole, self._path, target, self._progress, wish)
+        meta |= {
+            "format": suffix[1:], "start_us": start_us, "end_us": start_us + whole.duration_us, "duration_us": whole.duration_us,
+            "copied": copied == suffix, "spoilt": seen.spoilt,
             "dark": [[*who, *stretch] for who, stretches in seen.dark.items() for stretch in stretches],
-            "spoilt": seen.spoilt,
         }  # fmt: skip
-        self._library.upload(self._recording, target, name, "composed", meta)
+        self._library.upload(self._recording, target, self._film_name(whole, meta, suffix), "composed", meta)
+
+    def _film_name(self, whole: Manifest, meta: dict[str, Any], suffix: str) -> str:
+        number = meta["version"]
+        date = naming.date_of(whole.started_at_ms - meta["start_us"] // 1000)
+        taken = {one["name"] for one in self._artifacts("composed") if one["meta"].get("version", 1) != number}
+        title = str(meta.get("title") or "") if number > 1 else ""
+        name = naming.composed_name(date, whole.title, suffix, title or (str(number) if number > 1 else ""))
+        return name if name not in taken else naming.composed_name(date, whole.title, suffix, f"{title} {number}".strip())
 
     def thumbnails(self) -> None:
         """Of the film that people see. A sound film has none."""
@@ -169,6 +223,8 @@ class Pipeline:
         dark: Dark = {}
         spoilt: dict[str, int] = {}
         for film in self._artifacts("composed"):
+            if film["meta"].get("version", 1) != 1:
+                continue
             for participant, source, begin, end in film["meta"].get("dark", []):
                 dark.setdefault((participant, source), []).append((begin, end))
             spoilt |= film["meta"].get("spoilt", {})

@@ -23,7 +23,7 @@ def suffix(whole: Manifest) -> str | None:
     """
     video = [track for track in whole.tracks if track.kind == "video"]
     audio = [track for track in whole.tracks if track.kind == "audio"]
-    if len(whole.participants) != 1 or len(whole.segments) > 1 or len(video) != 1 or len(audio) > 1:
+    if len(whole.participants) != 1 or _is_cut(whole) or len(whole.segments) > 1 or len(video) != 1 or len(audio) > 1:
         return None
     (camera,) = video
     alone = whole.participants[0].id
@@ -34,6 +34,11 @@ def suffix(whole: Manifest) -> str | None:
     if sum(end - start for start, end in agreed(whole, alone)) < whole.duration_us - MAY_LACK_US:
         return None
     return {"VP8": ".webm", "H264": ".mp4"}.get(camera.codec)
+
+
+def _is_cut(whole: Manifest) -> bool:
+    """A stretch of a recording: a copy can begin at key frames only."""
+    return any(track.start_us < 0 or track.end_us > whole.duration_us + MAY_LACK_US for track in whole.tracks)
 
 
 def _covers(track: Track, duration_us: int) -> bool:

@@ -27,9 +27,12 @@ class Waveform(BaseModel):
     speaking: list[Speaker] = []
     gains: dict[str, float] = {}
 
-    def spans_us(self) -> dict[str, list[tuple[int, int]]]:
-        """participant → when they spoke, microseconds."""
-        return {one.participant: [(start * 1000, end * 1000) for start, end in one.spans] for one in self.speaking}
+    def spans_us(self, zero_us: int = 0) -> dict[str, list[tuple[int, int]]]:
+        """participant → when they spoke, microseconds from zero_us on."""
+        return {
+            one.participant: [(start * 1000 - zero_us, end * 1000 - zero_us) for start, end in one.spans if end * 1000 > zero_us]
+            for one in self.speaking
+        }
 
 
 def draw(whole: Manifest, measured: Sequence[tuple[str, Levels]]) -> Waveform:

@@ -79,7 +79,9 @@ def test_black_pictures_lost_packets_drift_and_broken_files_are_told():
 
 
 def test_a_track_nobody_can_play_makes_a_recording_poor():
-    report = judge(meeting(camera(), microphone()), [Verified(file="c", problem="cannot be read"), Verified(file="m", frames=9)], {}, {})
+    verified = [Verified(file="c", problem="cannot be read"), Verified(file="m", frames=9)]
+
+    report = judge(meeting(camera(), microphone()), verified, {}, {})
 
     assert [(found.kind, found.source) for found in report.findings] == [("unusable", "camera")]
     assert report.verdict == "poor"
