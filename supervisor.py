@@ -37,8 +37,11 @@ def say(name: str, line: str) -> None:
     print(prefix + line, flush=True)
 
 
-def parts() -> list[Part]:
-    """What runs. A worker's processes: one task at a time each, composing uses the cores by itself."""
+def parts(environ: dict[str, str]) -> list[Part]:
+    """What runs. A worker's processes: one task at a time each. Raises recorder.config.BadSetting."""
+    from recorder.config import Settings as RecorderSettings
+
+    limits = RecorderSettings.from_environ(environ)
     python = sys.executable
     # In a container everything is root: Celery need not say so each time.
     celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "recorder.jobs", "worker",
@@ -46,8 +49,8 @@ def parts() -> list[Part]:
     return [
         Part("web", [python, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]),
         Part("recorder", [python, "-m", "recorder"]),
-        Part("worker", [*celery, "--queues=letterbox", "--concurrency=2", "--hostname=worker@%h"]),
-        Part("composer", [*celery, "--queues=letterbox-heavy", "--concurrency=1", "--hostname=composer@%h"]),
+        Part("worker", [*celery, "--queues=letterbox", f"--concurrency={limits.quick_steps}", "--hostname=worker@%h"]),
+        Part("composer", [*celery, "--queues=letterbox-heavy", f"--concurrency={limits.films}", "--hostname=composer@%h"]),
     ]  # fmt: skip
 
 
@@ -200,7 +203,7 @@ async def supervise(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     greet(environ)
-    await asyncio.gather(*(keep(part, environ, stopping) for part in parts()))
+    await asyncio.gather(*(keep(part, environ, stopping) for part in parts(environ)))
     say("letterbox", "All ended.")
 
 

@@ -267,6 +267,9 @@ class Output:
 
     def _mux(self, stream: Any, frame: Any) -> None:
         for packet in stream.encode(frame):
+            if stream is self._video:
+                # Else the last of a still film would be said to last as long as the one before.
+                packet.duration = round(1 / FPS / packet.time_base)
             self._container.mux(packet)
 
 

@@ -26,6 +26,7 @@ STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "qual
 QUICK, HEAVY = "letterbox", "letterbox-heavy"
 # A step that has told of no progress for so long hangs, seconds: it is ended, and done again by another.
 STUCK_S = 180.0
+VISIBLE_S = 86_400
 # How often the server hears of progress at most, seconds; and how often in one lease that we still live when there is none.
 TELL_S, ALIVE_A_LEASE = 0.7, 4
 
@@ -33,6 +34,9 @@ TELL_S, ALIVE_A_LEASE = 0.7, 4
 def make_app(settings: config.Settings) -> Celery:
     """Files as the broker unless CELERY_BROKER_URL says otherwise. No result backend: the row holds the state."""
     app = Celery("letterbox", broker=settings.broker_url or "filesystem://localhost")
+    if settings.broker_url.startswith(("redis", "unix")):
+        # Redis takes a task for lost after this. Ours are told again by their rows, and the film of a long call takes hours.
+        app.conf.broker_transport_options = {"visibility_timeout": VISIBLE_S}
     if not settings.broker_url:
         folder = settings.work_dir / "broker"
         for name in ("queue", "control"):

@@ -13,6 +13,8 @@ from recorder.manifest import Manifest, Track, agreed, switched_off
 
 # What a film may lack at its ends, or in the middle, before something must be drawn there, microseconds.
 MAY_LACK_US = 2_000_000
+# By so much a track may go on when its recording is over.
+MAY_OUTLAST_US = 200_000
 US = Fraction(1, 1_000_000)
 
 
@@ -38,7 +40,7 @@ def suffix(whole: Manifest) -> str | None:
 
 def _is_cut(whole: Manifest) -> bool:
     """A stretch of a recording: a copy can begin at key frames only."""
-    return any(track.start_us < 0 or track.end_us > whole.duration_us + MAY_LACK_US for track in whole.tracks)
+    return any(track.start_us < 0 or track.end_us > whole.duration_us + MAY_OUTLAST_US for track in whole.tracks)
 
 
 def _covers(track: Track, duration_us: int) -> bool:

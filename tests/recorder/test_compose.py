@@ -46,7 +46,7 @@ class Meeting:
     def film(self, **wish: object) -> Film:
         made = Wish(**wish)  # type: ignore[arg-type]
         target = self.folder / f"film.{made.format}"
-        self.seen = compose(self.manifest, lambda track: self.folder / track.file, target, wish=made)
+        self.noticed = compose(self.manifest, lambda track: self.folder / track.file, target, wish=made)
         return Film(target)
 
     def cell(self, name: str, second: float, source: str = "camera") -> Cell:
@@ -387,6 +387,6 @@ def test_black_pictures_are_noticed(tmp_path: Path) -> None:
     meeting.joins("Ana")
     meeting.films("Ana", (0, 0, 0), 0.0, 7.0)
     meeting.film()
-    ((who, stretches),) = meeting.seen.dark.items()
+    ((who, stretches),) = meeting.noticed.dark.items()
     assert who == ("pana", "camera")
     assert stretches[0][1] - stretches[0][0] >= 5000
