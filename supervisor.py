@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from signaling.config import Settings
+from signaling.config import BadSetting, Settings
 
 # How long a part may take to end by itself before it is killed, seconds: a recorder has files to close.
 PATIENCE_S = 20
@@ -38,10 +38,13 @@ def say(name: str, line: str) -> None:
 
 
 def parts(environ: dict[str, str]) -> list[Part]:
-    """What runs. A worker's processes: one task at a time each. Raises recorder.config.BadSetting."""
-    from recorder.config import Settings as RecorderSettings
+    """What runs. A worker's processes: one task at a time each. Raises BadSetting."""
+    from recorder import config
 
-    limits = RecorderSettings.from_environ(environ)
+    try:
+        limits = config.Settings.from_environ(environ)
+    except config.BadSetting as error:
+        raise BadSetting(str(error)) from error
     python = sys.executable
     # In a container everything is root: Celery need not say so each time.
     celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "recorder.jobs", "worker",
@@ -202,8 +205,9 @@ async def supervise(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    wanted = parts(environ)
     greet(environ)
-    await asyncio.gather(*(keep(part, environ, stopping) for part in parts(environ)))
+    await asyncio.gather(*(keep(part, environ, stopping) for part in wanted))
     say("letterbox", "All ended.")
 
 

@@ -218,6 +218,10 @@ def compose(
     try:
         with av.open(str(partial), "w", format=made.container, options=made.options) as container:
             _write(Output(container, made, chapters(manifest)), manifest.duration_us, picture, voices, progress)
+    except BaseException:
+        # A disk that is full needs the room.
+        partial.unlink(missing_ok=True)
+        raise
     finally:
         if picture is not None:
             picture.close()

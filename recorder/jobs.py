@@ -17,8 +17,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from recorder import config
-from recorder.compose import NothingToCompose
-from recorder.pipeline import VERSION, Failed, Pipeline
+from recorder.pipeline import VERSION, Pipeline, reason_of
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
@@ -145,12 +144,6 @@ def _work(library: Library, recording: str, step: str, attempt: int, lease_s: fl
     except Refused as refusal:
         log.info("recording=%s step=%s is not wanted any more: %s", recording, step, refusal)
         return []
-
-
-def reason_of(step: str, error: Exception) -> str:
-    """Why a step failed, for people: our own words where we have them."""
-    ours = isinstance(error, Failed | NothingToCompose)
-    return (str(error) if ours else f"The step {step} failed: {error or type(error).__name__}")[:2000]
 
 
 def _task(step: str) -> None:

@@ -3,6 +3,7 @@
 What a step needs it takes from this disk, or from the server when another host has made it; what it makes it hands to the server.
 """
 
+import errno
 import shutil
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter
 from recorder import manifest as manifests
 from recorder import naming, remux
 from recorder.chapters import as_webvtt, chapters
-from recorder.compose import Seen, Wish, compose
+from recorder.compose import NothingToCompose, Seen, Wish, compose
 from recorder.config import Settings
 from recorder.layout import audio_tracks
 from recorder.levels import Levels, measure
@@ -58,6 +59,14 @@ class _Share:
 
 class Failed(Exception):
     """The recording cannot be made into anything; the text says why, for people."""
+
+
+def reason_of(step: str, error: Exception) -> str:
+    """Why a step failed, for people: our own words where we have them."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk of the machine that works on it is full. What was recorded is safe: make room there, then try again."
+    ours = isinstance(error, Failed | NothingToCompose)
+    return (str(error) if ours else f"The step {step} failed: {error or type(error).__name__}")[:2000]
 
 
 class Pipeline:
@@ -189,7 +198,7 @@ class Pipeline:
         target = self._folder / f"composed-{meta['version']}{suffix}"
         waveform, seen = self._waveform(), Seen()
         if copied == suffix:
-            remux.remux(whole, self._path, target, self._progress)
+            remux.remux(whole, self._path, target, self._progress, waveform.gains_without_clipping())
         else:
             wish = Wish(suffix[1:], meta["layout"], waveform.spans_us(start_us), waveform.gains)
             seen = compose(whole, self._path, target, self._progress, wish)

@@ -54,9 +54,7 @@ def rabbitmq() -> Iterator[str]:
 
 @contextmanager
 def _running(command: list[str], environ: dict[str, str], url: str) -> Iterator[str]:
-    process = subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         eventually(lambda: _answers(url), 60)
         yield url

@@ -17,7 +17,9 @@ from recorder import manifest as manifests
 from recorder import naming
 from recorder.config import Settings
 from recorder.manifest import Manifest
+from recorder.pipeline import Pipeline
 from recorder.publish import Library
+from signaling.jobs import STEPS
 
 LIMIT_S = 90.0
 
@@ -87,6 +89,12 @@ class Workshop:
 
     def file(self, name: str, suffix: str = ".webm") -> Path:
         return self.root / f"{self.segment}-{name}{suffix}"
+
+    def process(self) -> dict[str, dict[str, Any]]:
+        """All steps, one after the other, in this process. Returns the artifacts by kind."""
+        for step in STEPS:
+            Pipeline(Settings.from_environ(self.environ), self.library, self.recording, lambda _percent, _eta: None).run(step)
+        return {artifact["kind"]: artifact for artifact in self.described()["artifacts"]}
 
     def enqueue(self, *steps: str) -> None:
         """As the recorder does it: from a process of its own."""

@@ -54,9 +54,7 @@ def test_one_that_hangs_is_ended_and_keeps_nobody_else_waiting(sqlite, serve, tm
     stuck, other = Workshop(server, tmp_path), Workshop(server, tmp_path)
     try:
         steps = stuck.record(seconds=2)
-        stuck.work(
-            "tests.hanging", 2, **hanging(tmp_path / "told", "compose", HANG_RECORDING=stuck.recording, HANG_STUCK_S="12")
-        )
+        stuck.work("tests.hanging", 2, **hanging(tmp_path / "told", "compose", HANG_RECORDING=stuck.recording, HANG_STUCK_S="12"))
         stuck.enqueue(*steps)
         eventually(lambda: (tmp_path / "told" / f"{stuck.recording}-compose-1").exists(), LIMIT_S)
 
