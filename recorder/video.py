@@ -42,6 +42,7 @@ class VideoReader:
         self._path, self._track = path, track
         cells = [(scene.start_us, scene.end_us, _cell_of(scene, track)) for scene in plan]
         self._cells = [(start_us, end_us, cell) for start_us, end_us, cell in cells if cell is not None]
+        self._until_us = self._cells[-1][1] if self._cells else 0
         self._hold_us = SCREEN_HOLD_US if track.source == "screen" else HOLD_US
         self._queue: queue.Queue[Shown | None] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
@@ -58,7 +59,7 @@ class VideoReader:
         try:
             for at_us, frame in decoded_video(self._path, self._track.start_us, self._count_spoilt):
                 cell = self._cell_at(at_us)
-                if self._stopped.is_set():
+                if self._stopped.is_set() or at_us >= self._until_us:
                     return
                 if cell is not None:
                     self._put(Shown(at_us, frame, cell, *fit(frame, cell.width, cell.height)))
@@ -102,6 +103,14 @@ class VideoReader:
             self._thread.join(timeout=10)
 
 
+def go_to(container: Any, us: int) -> None:
+    """To the key frame before this time of the file; where there is no index, everything is read from the beginning."""
+    try:
+        container.seek(us, backward=True)
+    except av.FFmpegError:
+        container.seek(0)
+
+
 def _cell_of(scene: Scene, track: Track) -> Cell | None:
     return next((cell for cell in scene.cells if (cell.participant, cell.source) == (track.participant, track.source)), None)
 
@@ -116,6 +125,8 @@ def decoded_video(path: Path, start_us: int, spoilt: Callable[[], None] = lambda
         stream = container.streams.video[0]
         # Everybody's track is decoded at once: threads within each would only cost.
         stream.codec_context.thread_count = 1
+        if start_us < 0:
+            go_to(container, -start_us)
         last_us = -1
         packets = container.demux(stream)
         while True:
