@@ -121,9 +121,7 @@ class Shelf(Library):
     def describe(self, recording: str) -> dict[str, Any]:
         return {"id": recording, "artifacts": list(self.artifacts), "consent": [], "versions": [], "removed": []}
 
-    def upload(  # noqa: ARG002
-        self, recording: str, path: Path, name: str, kind: str, meta: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def upload(self, _recording: str, path: Path, name: str, kind: str, meta: dict[str, Any] | None = None) -> dict[str, Any]:
         if path.parent != self.folder:
             shutil.copyfile(path, self.folder / name)
         made = {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.manifest import Track
+from recorder.seek import go_to
 
 AUDIO_HZ = 48_000
 # Further from its place than this, a sound is put there by a cut: there was a gap, or nothing came for a while …
@@ -24,6 +25,9 @@ RECOVERY = 0.03
 # How long turning down takes, samples: long enough not to click.
 ATTACK_SAMPLES = 96
 
+# A decoder that begins in the middle needs a while until it sounds right: Opus at least 80 ms (RFC 7845 section 4.6).
+PREROLL_US = 1_000_000
+
 Samples: TypeAlias = NDArray[np.float32]
 
 
@@ -32,6 +36,8 @@ def decoded_audio(path: Path, start_us: int) -> Iterator[tuple[int, Samples]]:
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=AUDIO_HZ)
     container: Any
     with av.open(str(path)) as container:
+        if start_us < -PREROLL_US:
+            go_to(container, -start_us - PREROLL_US)
         packets = container.demux(container.streams.audio[0])
         while True:
             try:

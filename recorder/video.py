@@ -12,6 +12,7 @@ import av
 from recorder.layout import Cell, Scene
 from recorder.manifest import Track
 from recorder.picture import Fit, Planes
+from recorder.seek import go_to
 
 # A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
 HOLD_US = 2_000_000
@@ -101,14 +102,6 @@ class VideoReader:
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=10)
-
-
-def go_to(container: Any, us: int) -> None:
-    """To the key frame before this time of the file; where there is no index, everything is read from the beginning."""
-    try:
-        container.seek(us, backward=True)
-    except av.FFmpegError:
-        container.seek(0)
 
 
 def _cell_of(scene: Scene, track: Track) -> Cell | None:
