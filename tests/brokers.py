@@ -44,12 +44,14 @@ def rabbitmq() -> Iterator[str]:
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": str(people.free_port()), "ERL_EPMD_PORT": str(epmd),
             "RABBITMQ_MNESIA_BASE": f"{folder}/db", "RABBITMQ_LOG_BASE": f"{folder}/log", "RABBITMQ_PID_FILE": f"{folder}/pid",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins", "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_RELAXED_COMMAND_CHECK": "1",
         }  # fmt: skip
-        with _running([str(RABBITMQ)], environ, f"amqp://guest:guest@127.0.0.1:{port}//") as url:
-            try:
+        try:
+            with _running([str(RABBITMQ)], environ, f"amqp://guest:guest@127.0.0.1:{port}//") as url:
                 yield url
-            finally:
-                subprocess.run(["epmd", "-port", str(epmd), "-kill"], capture_output=True, check=False)
+        finally:
+            # It serves all nodes of a machine, and refuses to end before the last of them.
+            subprocess.run(["epmd", "-port", str(epmd), "-relaxed_command_check", "-kill"], capture_output=True, check=False)
 
 
 @contextmanager
