@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from signaling.config import Settings
+from signaling.config import BadSetting, Settings
 
 # How long a part may take to end by itself before it is killed, seconds: a recorder has files to close.
 PATIENCE_S = 20
@@ -37,8 +37,14 @@ def say(name: str, line: str) -> None:
     print(prefix + line, flush=True)
 
 
-def parts() -> list[Part]:
-    """What runs. A worker's processes: one task at a time each, composing uses the cores by itself."""
+def parts(environ: dict[str, str]) -> list[Part]:
+    """What runs. A worker's processes: one task at a time each. Raises BadSetting."""
+    from recorder import config
+
+    try:
+        limits = config.Settings.from_environ(environ)
+    except config.BadSetting as error:
+        raise BadSetting(str(error)) from error
     python = sys.executable
     # In a container everything is root: Celery need not say so each time.
     celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "recorder.jobs", "worker",
@@ -46,8 +52,8 @@ def parts() -> list[Part]:
     return [
         Part("web", [python, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]),
         Part("recorder", [python, "-m", "recorder"]),
-        Part("worker", [*celery, "--queues=letterbox", "--concurrency=2", "--hostname=worker@%h"]),
-        Part("composer", [*celery, "--queues=letterbox-heavy", "--concurrency=1", "--hostname=composer@%h"]),
+        Part("worker", [*celery, "--queues=letterbox", f"--concurrency={limits.quick_steps}", "--hostname=worker@%h"]),
+        Part("composer", [*celery, "--queues=letterbox-heavy", f"--concurrency={limits.films}", "--hostname=composer@%h"]),
     ]  # fmt: skip
 
 
@@ -199,8 +205,9 @@ async def supervise(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    wanted = parts(environ)
     greet(environ)
-    await asyncio.gather(*(keep(part, environ, stopping) for part in parts()))
+    await asyncio.gather(*(keep(part, environ, stopping) for part in wanted))
     say("letterbox", "All ended.")
 
 

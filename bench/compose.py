@@ -1,11 +1,15 @@
 """`make bench-compose`: composing four 720p cameras into one 720p film, beside Debian's ffmpeg doing the same in the same run.
 
+Then once all steps from the stopped recording to the published film (without the network between worker and server), for all
+four, for one alone, and for sound only.
+
 --seconds N   length of the recording (20)
 --repeats N   rounds; the two take turns, and the median counts (3)
 """
 
 import argparse
 import json
+import resource
 import shutil
 import statistics
 import subprocess
@@ -19,8 +23,13 @@ from typing import Any
 import av
 import numpy as np
 
+from recorder import manifest as manifests
 from recorder.compose import compose
+from recorder.config import Settings
 from recorder.manifest import Manifest, Person, Segment, Track
+from recorder.pipeline import Pipeline
+from recorder.publish import Library, sha256_of
+from signaling.jobs import STEPS
 
 PEOPLE = ("Ana", "Ben", "Cleo", "Dan")
 HZ = 48_000
@@ -99,6 +108,51 @@ def by_ffmpeg(folder: Path, seconds: int, target: Path) -> None:
     subprocess.run(command, check=True)
 
 
+class Shelf(Library):
+    """In place of the server: a folder."""
+
+    def __init__(self, folder: Path, whole: Manifest) -> None:
+        self.folder, self.artifacts = folder, []
+        manifests.save(whole, folder / "segment-s.json")
+        self.upload("", folder / "segment-s.json", "segment-s.json", "segment")
+        for track in whole.tracks:
+            self.upload("", folder / track.file, track.file, "track", track.model_dump())
+
+    def describe(self, recording: str) -> dict[str, Any]:
+        return {"id": recording, "artifacts": list(self.artifacts), "consent": [], "versions": [], "removed": []}
+
+    def upload(self, _recording: str, path: Path, name: str, kind: str, meta: dict[str, Any] | None = None) -> dict[str, Any]:
+        if path.parent != self.folder:
+            shutil.copyfile(path, self.folder / name)
+        made = {
+            "id": f"{kind}-{name}", "kind": kind, "name": name, "bytes": path.stat().st_size, "sha256": sha256_of(path),
+            "meta": meta or {}, "media_type": "video/mp4" if name.endswith((".mp4", ".webm")) else "audio/mp4",
+        }  # fmt: skip
+        self.artifacts.append(made)
+        return made
+
+    def fetch(self, artifact: dict[str, Any], target: Path) -> None:
+        shutil.copyfile(self.folder / artifact["name"], target)
+
+
+def ready(folder: Path, whole: Manifest) -> dict[str, float]:
+    """Seconds of each step."""
+    with tempfile.TemporaryDirectory(prefix="letterbox-bench-", dir=folder) as work:
+        environ = {"LETTERBOX_RECORDER_KEY": "none", "LETTERBOX_WORK_DIR": work}
+        shelf = Shelf(folder, whole)
+
+        def run(step: str) -> None:
+            Pipeline(Settings.from_environ(environ), shelf, "r", lambda _percent, _eta: None).run(step)
+
+        return {step: timed(lambda step=step: run(step)) for step in STEPS}  # type: ignore[misc]
+
+
+def only(whole: Manifest, people: int, kinds: tuple[str, ...]) -> Manifest:
+    """The same meeting of fewer people, or less of them."""
+    tracks = [track for track in whole.tracks if track.participant in PEOPLE[:people] and track.kind in kinds]
+    return whole.model_copy(update={"participants": whole.participants[:people], "tracks": tracks})
+
+
 def timed(work: Callable[[], None]) -> float:
     """Seconds on the wall."""
     began = time.monotonic()
@@ -113,9 +167,8 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(folder: Path, seconds: int, repeats: int) -> dict[str, list[float]]:
+def measure(folder: Path, manifest: Manifest, seconds: int, repeats: int) -> dict[str, list[float]]:
     """Wall seconds of each, one after the other in each round."""
-    manifest = recording(folder, seconds)
     systems: dict[str, Callable[[], None]] = {
         "letterbox": lambda: compose(manifest, lambda track: folder / track.file, folder / "letterbox.mp4")
     }
@@ -134,7 +187,12 @@ def main() -> None:
     wish = arguments()
     with tempfile.TemporaryDirectory(prefix="letterbox-bench-") as name:
         folder = Path(name)
-        taken = measure(folder, wish.seconds, wish.repeats)
+        whole = recording(folder, wish.seconds)
+        taken = measure(folder, whole, wish.seconds, wish.repeats)
+        meetings = {
+            "four": whole, "one": only(whole, 1, ("audio", "video")), "sound of four": only(whole, 4, ("audio",)),
+        }  # fmt: skip
+        steps = {name: ready(folder, meeting) for name, meeting in meetings.items()}
         sizes = {name: (folder / f"{name}.mp4").stat().st_size for name in taken}
     print(f"4 × 720p30 VP8 + Opus → 720p30 H.264 veryfast + AAC, {wish.seconds} s, median of {wish.repeats} (least to most)")
     print(f"{'':12}{'seconds':>24}{'× real time':>14}{'MB':>8}")
@@ -143,8 +201,20 @@ def main() -> None:
         span = f"{middle[name]:.2f} ({min(times):.2f} to {max(times):.2f})"
         print(f"{name:12}{span:>24}{wish.seconds / middle[name]:>14.2f}{sizes[name] / 1e6:>8.2f}")
     ratio = round(middle["ffmpeg"] / middle["letterbox"], 3) if "ffmpeg" in middle else None
+    print("\nseconds of each step, once")
+    for name, each in steps.items():
+        print(f"{name:14}" + "  ".join(f"{step} {seconds:.2f}" for step, seconds in each.items()))
     # How long people wait for the film, as a part of how long they met.
-    print(json.dumps({"speed_vs_ffmpeg": ratio, "ready_over_length": round(middle["letterbox"] / wish.seconds, 3)}))
+    over = {name: round(sum(each.values()) / wish.seconds, 4) for name, each in steps.items()}
+    print(
+        json.dumps(
+            {
+                "speed_vs_ffmpeg": ratio, "ready_over_length": over["four"], "alone_over_length": over["one"],
+                "sound_over_length": over["sound of four"], "poster_s": round(steps["four"]["poster"], 2),
+                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            }
+        )
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

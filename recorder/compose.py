@@ -5,8 +5,10 @@ Memory does not grow with the length: each track is a few frames ahead at most.
 """
 
 import os
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -74,6 +76,15 @@ class Wish:
 
 
 DEFAULT = Wish()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was noticed while it was made. dark: (participant, source) → stretches of black picture, milliseconds of the timeline.
+    spoilt: a track's file → pictures of it that would not decode."""
+
+    dark: Mapping[tuple[str, str], Sequence[tuple[int, int]]] = field(default_factory=dict)
+    spoilt: Mapping[str, int] = field(default_factory=dict)
 
 
 class Dark:
@@ -182,6 +193,9 @@ class Picture:
             return ""
         return word("film.not-recorded", self._manifest.language_of(participant))
 
+    def seen(self) -> Seen:
+        return Seen(self.dark.stretches(), {track.file: reader.spoilt for track, reader in self._readers if reader.spoilt})
+
     def close(self) -> None:
         for _, reader in self._readers:
             reader.stop()
@@ -193,10 +207,10 @@ def compose(
     target: Path,
     progress: Progress = lambda _percent, _eta: None,
     wish: Wish = DEFAULT,
-) -> Stretches:
+) -> Seen:
     """Write the film of a recording. Whole or not at all. Raises NothingToCompose.
 
-    folder: where a track's file is. Returns where pictures were black: Dark.stretches.
+    folder: where a track's file is.
     """
     plan = scenes(manifest, wish.layout, wish.speaking)
     if not plan or not manifest.tracks:
@@ -206,20 +220,31 @@ def compose(
     picture = Picture(manifest, folder, plan) if made.pictures else None
     voices = [AudioReader(folder(track), track, wish.gains.get(track.file, 1.0)) for track in audio_tracks(manifest)]
     try:
-        with av.open(str(partial), "w", format=made.container, options=made.options) as container:
-            _write(Output(container, made, chapters(manifest)), manifest.duration_us, picture, voices, progress)
+        with (
+            av.open(str(partial), "w", format=made.container, options=made.options) as container,
+            Output(container, made, chapters(manifest)) as output,
+        ):
+            _write(output, manifest.duration_us, picture, voices, progress)
+    except BaseException:
+        # A disk that is full needs the room.
+        partial.unlink(missing_ok=True)
+        raise
     finally:
         if picture is not None:
             picture.close()
     partial.replace(target)
-    return picture.dark.stretches() if picture is not None else {}
+    return picture.seen() if picture is not None else Seen()
 
 
 class Output:
-    """The file that is written: its streams."""
+    """The file that is written: its streams. Pictures are encoded in a thread of their own, while the next one is drawn."""
 
     def __init__(self, container: Any, made: Format, marked: list[Chapter]) -> None:
         self._container, self._limiter, self._sample = container, Limiter(), 0
+        self._muxing = threading.Lock()
+        self._encoder, self._encoding = ThreadPoolExecutor(1, "encode"), Future[None]()
+        self._encoding.set_result(None)
+        self._taken: Any = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         self._video = self._picture_stream(*made.pictures) if made.pictures else None
         self._audio = container.add_stream(made.sound[0], rate=AUDIO_HZ, layout="stereo")
         self._audio.bit_rate = made.sound[1]
@@ -235,9 +260,20 @@ class Output:
         video.codec_context.colorspace, video.codec_context.color_range = Colorspace.ITU601, ColorRange.MPEG
         return video
 
+    def __enter__(self) -> "Output":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Whatever has happened, the container is closed next: nobody may write to it then.
+        self._encoder.shutdown()
+
     def show(self, frame: Any, number: int) -> None:
-        frame.pts, frame.time_base = number, Fraction(1, FPS)
-        self._mux(self._video, frame)
+        """A copy is taken."""
+        self._encoding.result()
+        for mine, theirs in zip(self._taken.planes, frame.planes, strict=True):
+            mine.update(theirs)
+        self._taken.pts, self._taken.time_base = number, Fraction(1, FPS)
+        self._encoding = self._encoder.submit(self._mux, self._video, self._taken)
 
     def sound_until(self, sample: int, voices: list[AudioReader]) -> None:
         """Mix and write, in whole blocks, until at least this sample."""
@@ -251,13 +287,18 @@ class Output:
             self._sample += MIX_SAMPLES
 
     def end(self) -> None:
+        self._encoding.result()
         for stream in (self._video, self._audio):
             if stream is not None:
                 self._mux(stream, None)
 
     def _mux(self, stream: Any, frame: Any) -> None:
         for packet in stream.encode(frame):
-            self._container.mux(packet)
+            if stream is self._video:
+                # Else the last of a still film would be said to last as long as the one before.
+                packet.duration = round(1 / FPS / packet.time_base)
+            with self._muxing:
+                self._container.mux(packet)
 
 
 def _told(number: int, chapter: Chapter) -> dict[str, Any]:

@@ -15,7 +15,8 @@ class BadSetting(Exception):
 class Settings:
     """server_url: where the HTTP API is. work_dir: where tracks are written while they come. ca_file: trusts the server's
     certificate. capacity: how many recordings at once. idle_s: a recording to which nobody sends for so long ends, seconds.
-    broker_url: Celery's; empty: files in work_dir."""
+    broker_url: Celery's; empty: files in work_dir. quick_steps, films: how many at once on this machine, under `make run`: a film
+    uses the cores by itself, and one that hangs must not keep the next waiting."""
 
     server_url: str
     recorder_key: str
@@ -25,6 +26,8 @@ class Settings:
     capacity: int
     idle_s: int
     broker_url: str
+    quick_steps: int = 2
+    films: int = 2
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -32,22 +35,26 @@ class Settings:
         key = environ.get("LETTERBOX_RECORDER_KEY", "")
         if not key:
             raise BadSetting("LETTERBOX_RECORDER_KEY is not set: give the server's (it is in secrets.json in its data folder).")
-        capacity = environ.get("LETTERBOX_RECORDER_CAPACITY", "10")
-        if not capacity.isdigit() or int(capacity) < 1:
-            raise BadSetting(f"LETTERBOX_RECORDER_CAPACITY={capacity!r} cannot be used: give a whole number above zero.")
-        idle_s = environ.get("LETTERBOX_RECORDING_IDLE_S", "300")
-        if not idle_s.isdigit() or int(idle_s) < 1:
-            raise BadSetting(f"LETTERBOX_RECORDING_IDLE_S={idle_s!r} cannot be used: give whole seconds above zero.")
         return cls(
             server_url=environ.get("LETTERBOX_SERVER_URL", "http://127.0.0.1:8000").rstrip("/"),
             recorder_key=key,
             work_dir=Path(environ.get("LETTERBOX_WORK_DIR", "data/recorder")).resolve(),
             ca_file=environ.get("LETTERBOX_CA_FILE") or None,
             name=environ.get("LETTERBOX_RECORDER_NAME", f"recorder on {socket.gethostname()}")[:80],
-            capacity=int(capacity),
-            idle_s=int(idle_s),
+            capacity=_count(environ, "LETTERBOX_RECORDER_CAPACITY", 10),
+            idle_s=_count(environ, "LETTERBOX_RECORDING_IDLE_S", 300, "whole seconds"),
             broker_url=environ.get("CELERY_BROKER_URL", ""),
+            quick_steps=_count(environ, "LETTERBOX_QUICK_STEPS", 2),
+            films=_count(environ, "LETTERBOX_FILMS", 2),
         )
+
+
+def _count(environ: Mapping[str, str], name: str, usual: int, what: str = "a whole number") -> int:
+    """Raises BadSetting."""
+    text = environ.get(name) or str(usual)
+    if not text.isdigit() or int(text) < 1:
+        raise BadSetting(f"{name}={text!r} cannot be used: give {what} above zero.")
+    return int(text)
 
 
 def settings() -> Settings:

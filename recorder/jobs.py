@@ -17,14 +17,14 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from recorder import config
-from recorder.compose import NothingToCompose
-from recorder.pipeline import STEPS, Failed, Pipeline
+from recorder.pipeline import STEPS, VERSION, Pipeline, reason_of
 from recorder.publish import Library, Refused
 
 log = logging.getLogger(__name__)
 QUICK, HEAVY = "letterbox", "letterbox-heavy"
 # A step that has told of no progress for so long hangs, seconds: it is ended, and done again by another.
-STUCK_S = 600.0
+STUCK_S = 180.0
+VISIBLE_S = 86_400
 # How often the server hears of progress at most, seconds; and how often in one lease that we still live when there is none.
 TELL_S, ALIVE_A_LEASE = 0.7, 4
 
@@ -32,6 +32,9 @@ TELL_S, ALIVE_A_LEASE = 0.7, 4
 def make_app(settings: config.Settings) -> Celery:
     """Files as the broker unless CELERY_BROKER_URL says otherwise. No result backend: the row holds the state."""
     app = Celery("letterbox", broker=settings.broker_url or "filesystem://localhost")
+    if settings.broker_url.startswith(("redis", "unix")):
+        # Redis takes a task for lost after this. Ours are told again by their rows, and the film of a long call takes hours.
+        app.conf.broker_transport_options = {"visibility_timeout": VISIBLE_S}
     if not settings.broker_url:
         folder = settings.work_dir / "broker"
         for name in ("queue", "control"):
@@ -42,7 +45,7 @@ def make_app(settings: config.Settings) -> Celery:
         broker_connection_retry_on_startup=True, worker_hijack_root_logger=False, task_default_queue=QUICK,
         # A worker without -Q takes both; with two kinds of workers no film keeps a poster waiting.
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (QUICK, HEAVY)],
-        task_routes={"recorder.jobs.compose": {"queue": HEAVY}},
+        task_routes={f"recorder.jobs.{step}": {"queue": HEAVY} for step in ("compose", "version")},
     )  # fmt: skip
     return app
 
@@ -142,12 +145,6 @@ def _work(library: Library, recording: str, step: str, attempt: int, lease_s: fl
         return []
 
 
-def reason_of(step: str, error: Exception) -> str:
-    """Why a step failed, for people: our own words where we have them."""
-    ours = isinstance(error, Failed | NothingToCompose)
-    return (str(error) if ours else f"The step {step} failed: {error or type(error).__name__}")[:2000]
-
-
 def _task(step: str) -> None:
     """One Celery task a step: `recorder.jobs.verify` …"""
 
@@ -161,6 +158,14 @@ for _step in STEPS:
     _task(_step)
 
 
+@app.task(name="recorder.jobs.version")  # type: ignore[untyped-decorator]
+def _version(recording: str, step: str) -> None:
+    run(recording, step)
+
+
 def enqueue(recording: str, step: str) -> None:
     """Hand a step to the broker."""
-    app.send_task(f"recorder.jobs.{step}", args=[recording])
+    if step.startswith(VERSION):
+        app.send_task("recorder.jobs.version", args=[recording, step])
+    else:
+        app.send_task(f"recorder.jobs.{step}", args=[recording])

@@ -237,6 +237,20 @@ def part_of(whole: Manifest, start_us: int, end_us: int, people: list[str] | Non
     )  # fmt: skip
 
 
+def without(whole: Manifest, people: set[str]) -> Manifest:
+    """The same recording as if these had not been there."""
+    gone = people.__contains__
+    return whole.model_copy(
+        update={
+            "participants": [person for person in whole.participants if not gone(person.id)],
+            "tracks": [track for track in whole.tracks if not gone(track.participant)],
+            "events": [event for event in whole.events if not gone(event.participant)],
+            "consent": [row for row in whole.consent if not gone(row.participant)],
+            "chat": [said for said in whole.chat if not gone(said.get("from"))],
+        }
+    )
+
+
 def is_recorded(whole: Manifest, participant: str, us: int) -> bool:
     """Whether this person had agreed at this time."""
     return any(start <= us <= end for start, end in agreed(whole, participant))

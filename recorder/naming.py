@@ -24,9 +24,10 @@ def date_of(started_at_ms: int) -> str:
     return datetime.fromtimestamp(started_at_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def composed_name(date: str, title: str, suffix: str) -> str:
-    """`2026-11-23 Board meeting.mp4`"""
-    return f"{date} {safe(title or 'Recording', 150)}{suffix}"
+def composed_name(date: str, title: str, suffix: str, version: str = "") -> str:
+    """`2026-11-23 Board meeting.mp4`; another version's: `2026-11-23 Board meeting – Only Ana.mp4`"""
+    which = f" – {safe(version, 70)}" if version else ""
+    return f"{date} {safe(title or 'Recording', 110)}{which}{suffix}"
 
 
 def track_name(date: str, title: str, person: str, source: str, suffix: str, part: int = 1) -> str:

@@ -3,6 +3,7 @@
 What a step needs it takes from this disk, or from the server when another host has made it; what it makes it hands to the server.
 """
 
+import errno
 import shutil
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter
 from recorder import manifest as manifests
 from recorder import naming, remux
 from recorder.chapters import as_webvtt, chapters
-from recorder.compose import Progress, Stretches, Wish, compose
+from recorder.compose import NothingToCompose, Progress, Seen, Stretches, Wish, compose
 from recorder.config import Settings
 from recorder.layout import audio_tracks
 from recorder.levels import Levels, measure
@@ -28,6 +29,7 @@ from recorder.waveform import Waveform, draw
 
 # As signaling/jobs.py has them; each is a method of Pipeline.
 STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
+VERSION = "version-"
 _RESULTS = TypeAdapter(list[Verified])
 _LEVELS = TypeAdapter(dict[str, Levels])
 
@@ -58,25 +60,47 @@ class Failed(Exception):
     """The recording cannot be made into anything; the text says why, for people."""
 
 
+def reason_of(step: str, error: Exception) -> str:
+    """Why a step failed, for people: our own words where we have them."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk of the machine that works on it is full. What was recorded is safe: make room there, then try again."
+    ours = isinstance(error, Failed | NothingToCompose)
+    return (str(error) if ours else f"The step {step} failed: {error or type(error).__name__}")[:2000]
+
+
 class Pipeline:
     """One recording's steps. progress(percent, seconds left) may raise to stop a step that has been given to another."""
 
     def __init__(self, settings: Settings, library: Library, recording: str, progress: Progress) -> None:
-        self._settings, self._library, self._recording, self._progress = settings, library, recording, progress
+        self._settings, self._library, self._recording, self._tell = settings, library, recording, progress
+        self._told: tuple[float, float | None] = (0, None)
+        library.moved = self._alive
         self._home = settings.work_dir / recording
         self._folder = self._home / "pipeline"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._described = library.describe(recording)
         self._found: dict[str, Path] = {}
 
+    def _progress(self, percent: float, eta_s: float | None) -> None:
+        self._told = percent, eta_s
+        self._tell(percent, eta_s)
+
+    def _alive(self) -> None:
+        """No further, but a file is on its way."""
+        self._tell(*self._told)
+
     def run(self, step: str) -> None:
         """Raises Failed, or what the world does."""
+        if step.startswith(VERSION):
+            self.version(int(step.removeprefix(VERSION)))
+            return
         steps: dict[str, Callable[[], None]] = {name: getattr(self, name) for name in STEPS}
         steps[step]()
 
     # -- the steps ----------------------------------------------------------------------------------------------------------
 
     def verify(self) -> None:
+        self._leave_out_removed()
         results: list[Verified] = []
         tracks = self._artifacts("track")
         share = _Share(self._progress, [_length_s(track) for track in tracks])
@@ -108,10 +132,31 @@ class Pipeline:
         parts = [manifests.load(self._local(artifact)) for artifact in self._artifacts("segment")]
         if not parts:
             raise Failed("The recorder left no description of what it recorded.")
-        whole = manifests.stitch(parts)
+        whole = manifests.without(manifests.stitch(parts), self._removed())
         whole.consent = [manifests.Consent.model_validate(row) for row in self._described["consent"]]
         manifests.mark_withdrawn(whole)
         return whole
+
+    def _removed(self) -> set[str]:
+        """Who was taken out of the recording."""
+        return {str(act["participant"]) for act in self._described.get("removed", [])}
+
+    def _leave_out_removed(self) -> None:
+        """What still tells of them, here or on the server, is written again without."""
+        removed = self._removed()
+        for artifact in self._artifacts("segment") if removed else ():
+            path = self._local(artifact)
+            known = manifests.load(path)
+            if manifests.without(known, removed) != known:
+                path = self._folder / path.name
+                manifests.save(manifests.without(known, removed), path)
+                self._library.upload(self._recording, path, artifact["name"], "segment", artifact["meta"])
+        for path in self._home.glob("*/segment.json") if removed else ():
+            known = manifests.load(path)
+            for track in known.tracks:
+                if track.participant in removed:
+                    (path.parent / track.file).unlink(missing_ok=True)
+            manifests.save(manifests.without(known, removed), path)
 
     def sound(self) -> None:
         """Listen to every voice once: how loud, and when."""
@@ -121,42 +166,75 @@ class Pipeline:
         self._upload("waveform.json", "waveform")
 
     def compose(self) -> None:
+        self._film(self._manifest(), {"version": 1, "layout": "grid"})
+
+    def version(self, n: int) -> None:
+        """A film as somebody wished it. What it needs is fetched, and not kept."""
+        wish = next((one for one in self._described["versions"] if one["n"] == n), None)
+        if wish is None:
+            raise Failed("Nobody wants this version any more.")
         whole = self._manifest()
+        end_us = whole.duration_us if wish["end_ms"] is None else wish["end_ms"] * 1000
+        part = manifests.part_of(whole, wish["start_ms"] * 1000, end_us, wish["people"])
+        known = ("title", "layout", "people", "format")
+        self._film(part, {"version": n} | {key: wish[key] for key in known}, wish["start_ms"] * 1000)
+        self._forget_local_copies()
+
+    def _film(self, whole: Manifest, meta: dict[str, Any], start_us: int = 0) -> None:
+        """Make a film and hand it in. meta: version, layout, and, where somebody has asked for one, format.
+
+        start_us: where on the recording's timeline it begins.
+        """
         for track in whole.tracks:
             self._path(track)
         copied = remux.suffix(whole)
         # Where nobody was to be seen there is nothing to draw either.
-        suffix = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
-        target = self._folder / f"composed{suffix}"
-        dark: Stretches = {}
-        if copied:
-            remux.remux(whole, self._path, target, self._progress)
+        found = copied or (".mp4" if any(track.kind == "video" for track in whole.tracks) else ".m4a")
+        suffix = f".{meta['format']}" if "format" in meta else found
+        target = self._folder / f"composed-{meta['version']}{suffix}"
+        waveform, seen = self._waveform(), Seen()
+        if copied == suffix:
+            remux.remux(whole, self._path, target, self._progress, waveform.gains_without_clipping())
         else:
-            dark = compose(whole, self._path, target, self._progress, Wish(format=suffix[1:], gains=self._waveform().gains))
-        name = naming.composed_name(naming.date_of(whole.started_at_ms), whole.title, suffix)
-        meta = {
-            "version": 1, "layout": "grid", "format": suffix[1:], "duration_us": whole.duration_us, "copied": bool(copied),
-            "dark": [[*who, *stretch] for who, stretches in dark.items() for stretch in stretches],
+            wish = Wish(suffix[1:], meta["layout"], waveform.spans_us(start_us), waveform.gains)
+            seen = compose(whole, self._path, target, self._progress, wish)
+        meta |= {
+            "format": suffix[1:], "start_us": start_us, "end_us": start_us + whole.duration_us, "duration_us": whole.duration_us,
+            "copied": copied == suffix, "spoilt": seen.spoilt,
+            "dark": [[*who, *stretch] for who, stretches in seen.dark.items() for stretch in stretches],
         }  # fmt: skip
-        self._library.upload(self._recording, target, name, "composed", meta)
+        self._library.upload(self._recording, target, self._film_name(whole, meta, suffix), "composed", meta)
+
+    def _film_name(self, whole: Manifest, meta: dict[str, Any], suffix: str) -> str:
+        number = meta["version"]
+        date = naming.date_of(whole.started_at_ms - meta["start_us"] // 1000)
+        taken = {one["name"] for one in self._artifacts("composed") if one["meta"].get("version", 1) != number}
+        title = str(meta.get("title") or "") if number > 1 else ""
+        name = naming.composed_name(date, whole.title, suffix, title or (str(number) if number > 1 else ""))
+        return name if name not in taken else naming.composed_name(date, whole.title, suffix, f"{title} {number}".strip())
 
     def thumbnails(self) -> None:
         """Of the film that people see. A sound film has none."""
         (film,) = [artifact for artifact in self._artifacts("composed") if artifact["meta"].get("version", 1) == 1][-1:]
         if film["media_type"].startswith("video/"):
             length_s = float(film["meta"]["duration_us"]) / 1e6
-            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg")
+            share = _Share(self._progress, [length_s])
+            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg", share.seconds)
             self._write("thumbnails.vtt", cues.encode())
             self._upload("thumbnails.jpg", "thumbnails")
             self._upload("thumbnails.vtt", "thumbnails-index")
 
     def quality(self) -> None:
-        whole = self._manifest()
         dark: Stretches = {}
+        spoilt: dict[str, int] = {}
         for film in self._artifacts("composed"):
+            if film["meta"].get("version", 1) != 1:
+                continue
             for participant, source, begin, end in film["meta"].get("dark", []):
                 dark.setdefault((participant, source), []).append((begin, end))
-        report = judge(whole, self._verified(), self._measured(whole), dark)
+            spoilt |= film["meta"].get("spoilt", {})
+        # Of all that was recorded: the manifest leaves out what nobody can play.
+        report = judge(self._stitched(), self._verified(), self._measured(self._manifest()), dark, spoilt)
         self._write("quality.json", report.model_dump_json().encode())
         self._upload("quality.json", "quality", {"verdict": report.verdict})
 

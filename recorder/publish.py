@@ -48,6 +48,8 @@ class Library:
 
     def __init__(self, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
+        # Called whenever a piece of a file has gone or come; may raise to stop the transfer.
+        self.moved: Callable[[], None] = lambda: None
         self._http = httpx.Client(
             base_url=settings.server_url,
             headers={"Authorization": f"Bearer {settings.recorder_key}"},
@@ -115,6 +117,7 @@ class Library:
                 raise
             # A piece whose answer was lost is there already, whole or in part.
             return int(refusal.body["received"])
+        self.moved()
         return int(answer["received"])
 
     def fetch(self, artifact: dict[str, Any], target: Path) -> None:
@@ -147,6 +150,7 @@ class Library:
             with partial.open("ab" if response.status_code == 206 else "wb") as file:
                 for data in response.iter_bytes(1 << 20):
                     file.write(data)
+                    self.moved()
 
     def claim_job(self, recording: str, step: str, worker: str) -> dict[str, Any]:
         """{attempt, lease_s}. Raises Refused (409) when it is not ours to do."""

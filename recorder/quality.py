@@ -1,6 +1,7 @@
 """quality.json: how well it was recorded, before anybody watches (PROTOCOL.md, "The quality report"). Pure."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel
@@ -19,6 +20,7 @@ GAP_MS = 2_000
 # A microphone that is on and gives nothing at all: the wrong device, or a switch on its cable.
 SILENT_DB, SILENT_MS = -75.0, 30_000
 LOST_SHARE = 0.005
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Finding(BaseModel):
@@ -54,11 +56,13 @@ def judge(
     verified: Sequence[Verified],
     measured: Mapping[str, Levels],
     dark: Mapping[tuple[str, str], Sequence[tuple[int, int]]],
+    spoilt: Mapping[str, int] = NOTHING,
 ) -> Quality:
-    """measured: audio file → levels. dark: (participant, source) → stretches of black picture, milliseconds."""
+    """whole: with the tracks that cannot be played. measured: audio file → levels. dark: (participant, source) → stretches of
+    black picture, milliseconds. spoilt: file → pictures that would not decode."""
     findings = [_finding("unusable", track) for track in _unusable(whole, verified)]
     for track in whole.tracks:
-        findings += _of_track(track)
+        findings += _of_track(track, spoilt.get(track.file, 0))
         if track.file in measured and track.source == "microphone":
             findings += _silent(whole, track, measured[track.file])
     for (participant, source), stretches in dark.items():
@@ -87,7 +91,7 @@ def _finding(kind: Literal["unusable", "loss", "drift"], track: Track, value: fl
     )  # fmt: skip
 
 
-def _of_track(track: Track) -> list[Finding]:
+def _of_track(track: Track, spoilt: int) -> list[Finding]:
     found = [
         Finding(
             kind="gap", participant=track.participant, source=track.source,
@@ -97,8 +101,9 @@ def _of_track(track: Track) -> list[Finding]:
         # A muted microphone, a pause and a still screen are no mistakes.
         if gap.reason not in ("muted", "paused") and track.source != "screen"
     ]  # fmt: skip
-    if track.lost_packets and track.lost_packets > LOST_SHARE * max(track.frames, 1):
-        found.append(_finding("loss", track, track.lost_packets))
+    lost = track.lost_packets + spoilt
+    if lost > LOST_SHARE * max(track.frames, 1):
+        found.append(_finding("loss", track, lost))
     if abs(track.drift_ppm) > DRIFT_PPM and track.duration_us > 60_000_000:
         found.append(_finding("drift", track, track.drift_ppm))
     return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recorder.decode import frames_of
 from recorder.manifest import Track
+from recorder.seek import go_to
 
 AUDIO_HZ = 48_000
 # Further from its place than this, a sound is put there by a cut: there was a gap, or nothing came for a while …
@@ -25,6 +26,9 @@ RECOVERY = 0.03
 # How long turning down takes, samples: long enough not to click.
 ATTACK_SAMPLES = 96
 
+# A decoder that begins in the middle needs a while until it sounds right: Opus at least 80 ms (RFC 7845 section 4.6).
+PREROLL_US = 1_000_000
+
 Samples: TypeAlias = NDArray[np.float32]
 
 
@@ -33,6 +37,8 @@ def decoded_audio(path: Path, start_us: int) -> Iterator[tuple[int, Samples]]:
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=AUDIO_HZ)
     container: Any
     with av.open(str(path)) as container:
+        if start_us < -PREROLL_US:
+            go_to(container, -start_us - PREROLL_US)
         for frame in frames_of(container, container.streams.audio[0]):
             at = round((start_us / 1e6 + float(frame.pts * frame.time_base)) * AUDIO_HZ)
             for part in resampler.resample(frame):

@@ -1,6 +1,7 @@
 """Small pictures of the film to see while seeking: one sheet, and a WebVTT file that says which part of it is for which time."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ def every_s(length_s: float) -> float:
     return max(LEAST_EVERY_S, length_s / MOST)
 
 
-def sheet(film: Path, length_s: float, target: Path) -> str:
+def sheet(film: Path, length_s: float, target: Path, progress: Callable[[float], None] = lambda _seconds: None) -> str:
     """Write the sheet (JPEG), whole or not at all. Returns the WebVTT. Only key frames are decoded: our films have one each two
-    seconds, and where there are fewer, the last one stands for what follows."""
+    seconds, and where there are fewer, the last one stands for what follows. progress: seconds of the film done."""
     step_s = every_s(length_s)
     count = max(1, math.ceil(length_s / step_s))
-    pictures = _pictures(film, count, step_s)
+    pictures = _pictures(film, count, step_s, progress)
     rows = math.ceil(count / COLUMNS)
     canvas = Image.new("RGB", (WIDTH * min(COLUMNS, count), HEIGHT * rows))
     cues = ["WEBVTT\n"]
@@ -45,7 +46,7 @@ def sheet(film: Path, length_s: float, target: Path) -> str:
     return "\n".join(cues)
 
 
-def _pictures(film: Path, count: int, step_s: float) -> dict[int, Image.Image]:
+def _pictures(film: Path, count: int, step_s: float, progress: Callable[[float], None]) -> dict[int, Image.Image]:
     found: dict[int, Image.Image] = {}
     container: Any
     with av.open(str(film)) as container:
@@ -55,6 +56,7 @@ def _pictures(film: Path, count: int, step_s: float) -> dict[int, Image.Image]:
         for frame in container.decode(stream):
             number = min(count - 1, int(float(frame.time or 0) / step_s))
             if number not in found:
+                progress(float(frame.time or 0))
                 scale = min(WIDTH / frame.width, HEIGHT / frame.height)
                 size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
                 found[number] = frame.reformat(*size, format="rgb24").to_image()

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from recorder.decode import frames_of
 from recorder.layout import Cell, Scene
 from recorder.manifest import Track
 from recorder.picture import Fit, Planes
+from recorder.seek import go_to
 
 # A picture is shown for so long after its frame's time when no other follows, microseconds; then the placeholder.
 HOLD_US = 2_000_000
@@ -43,26 +44,32 @@ class VideoReader:
         self._path, self._track = path, track
         cells = [(scene.start_us, scene.end_us, _cell_of(scene, track)) for scene in plan]
         self._cells = [(start_us, end_us, cell) for start_us, end_us, cell in cells if cell is not None]
+        self._until_us = self._cells[-1][1] if self._cells else 0
         self._hold_us = SCREEN_HOLD_US if track.source == "screen" else HOLD_US
         self._queue: queue.Queue[Shown | None] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._now: Shown | None = None
         self._next: Shown | None = None
         self._ended = False
+        # Packets that would not decode.
+        self.spoilt = 0
         self._fit = Fit()
         self._thread = threading.Thread(target=self._run, name=f"decode {path.name}", daemon=True)
 
     def _run(self) -> None:
         fit = Fit()
         try:
-            for at_us, frame in decoded_video(self._path, self._track.start_us):
+            for at_us, frame in decoded_video(self._path, self._track.start_us, self._count_spoilt):
                 cell = self._cell_at(at_us)
-                if self._stopped.is_set():
+                if self._stopped.is_set() or at_us >= self._until_us:
                     return
                 if cell is not None:
                     self._put(Shown(at_us, frame, cell, *fit(frame, cell.width, cell.height)))
         finally:
             self._put(None)
+
+    def _count_spoilt(self) -> None:
+        self.spoilt += 1
 
     def _cell_at(self, at_us: int) -> Cell | None:
         """The cell of this moment, or the one that comes while the frame would still be held."""
@@ -102,15 +109,20 @@ def _cell_of(scene: Scene, track: Track) -> Cell | None:
     return next((cell for cell in scene.cells if (cell.participant, cell.source) == (track.participant, track.source)), None)
 
 
-def decoded_video(path: Path, start_us: int) -> Iterator[tuple[int, Any]]:
-    """(time on the timeline in microseconds, frame), in order; a file that is cut off or spoilt ends where it does."""
+def decoded_video(path: Path, start_us: int, spoilt: Callable[[], None] = lambda: None) -> Iterator[tuple[int, Any]]:
+    """(time on the timeline in microseconds, frame), in order; a file that is cut off ends where it does.
+
+    spoilt: called for each packet that will not decode.
+    """
     container: Any
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         # Everybody's track is decoded at once: threads within each would only cost.
         stream.codec_context.thread_count = 1
+        if start_us < 0:
+            go_to(container, -start_us)
         last_us = -1
-        for frame in frames_of(container, stream):
+        for frame in frames_of(container, stream, spoilt):
             at_us = start_us + round(float(frame.pts * frame.time_base) * 1e6)
             if at_us > last_us:
                 last_us = at_us

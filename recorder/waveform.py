@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from recorder.levels import PER_SECOND, Levels
 from recorder.manifest import Manifest
+from recorder.sound import LOUDEST
 from recorder.speaking import spans
 
 
@@ -27,9 +28,18 @@ class Waveform(BaseModel):
     speaking: list[Speaker] = []
     gains: dict[str, float] = {}
 
-    def spans_us(self) -> dict[str, list[tuple[int, int]]]:
-        """participant → when they spoke, microseconds."""
-        return {one.participant: [(start * 1000, end * 1000) for start, end in one.spans] for one in self.speaking}
+    def spans_us(self, zero_us: int = 0) -> dict[str, list[tuple[int, int]]]:
+        """participant → when they spoke, microseconds from zero_us on."""
+        return {
+            one.participant: [(start * 1000 - zero_us, end * 1000 - zero_us) for start, end in one.spans if end * 1000 > zero_us]
+            for one in self.speaking
+        }
+
+
+    def gains_without_clipping(self) -> dict[str, float]:
+        """The gains, but no louder than the loudest moment of all allows: a player cannot turn down what is too loud."""
+        most = LOUDEST * 255 / max([1, *self.peaks])
+        return {file: min(gain, max(1.0, most)) for file, gain in self.gains.items()}
 
 
 def draw(whole: Manifest, measured: Sequence[tuple[str, Levels]]) -> Waveform:

@@ -11,7 +11,23 @@ from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import Connection, Row, select
 from zipstream import ZipStream
 
-from signaling import auth, calls, clock, consent, control, errors, hot, jobs, keeping, recordings, rooms, schemas, shares, turn
+from signaling import (
+    auth,
+    calls,
+    clock,
+    consent,
+    control,
+    errors,
+    hot,
+    jobs,
+    keeping,
+    recordings,
+    rooms,
+    schemas,
+    shares,
+    turn,
+    versions,
+)  # fmt: skip
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.several import Asked, SeveralPolls
@@ -388,6 +404,36 @@ def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for
     response.headers["Cache-Control"] = "private, max-age=3600"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+# -- versions ------------------------------------------------------------------------------------------------------------------
+
+
+@call(api, "POST", "/recordings/<recording>/versions", "Have another film made", "host", schemas.MakeVersion)
+def make_version(recording: str) -> Any:
+    wish = body(schemas.MakeVersion)
+    by = _host_of_recording(recording)
+    with server().transaction() as tx:
+        versions.ask(server(), tx, recording, by, wish.model_dump())
+        found = recordings.of_id(tx.connection, recording)
+    return _with_links(found), 202
+
+
+@call(api, "POST", "/recordings/<recording>/versions/<int:version>/delete", "Delete a film", "host", schemas.Nothing)
+def delete_version(recording: str, version: int) -> Any:
+    body(schemas.Nothing)
+    by = _host_of_recording(recording)
+    with server().transaction() as tx:
+        versions.remove(server(), tx, recording, version, by)
+    return {}
+
+
+@call(api, "POST", "/recordings/<recording>/people/<person>/remove", "Take a person out of a recording", "host", schemas.Nothing)
+def remove_person(recording: str, person: str) -> Any:
+    body(schemas.Nothing)
+    by = _host_of_recording(recording)
+    with server().transaction() as tx:
+        return {"deleted": versions.remove_person(server(), tx, recording, person, by)}, 202
 
 
 # -- sharing -------------------------------------------------------------------------------------------------------------------

@@ -136,6 +136,21 @@ class Job(Base):
     reason: Mapped[str | None] = mapped_column(Text)
 
 
+class Version(Base):
+    """A film that somebody wanted besides the first: n counts up per recording from 2 on.
+
+    wish: layout, people (null: all), start_ms, end_ms (null: to the end), format.
+    """
+
+    __tablename__ = "version"
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recording.id"), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    title: Mapped[str] = mapped_column(String(120))
+    wish: Mapped[dict[str, Any]]
+    requested_by: Mapped[str] = mapped_column(String(80))
+    created_at_ms: Mapped[int]
+
+
 class Consent(Base):
     """One answer of one participant about one recording; kept for good. n: counts up per recording.
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from signaling import errors, ids, jobs, queue, rooms
-from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment, Share
+from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment, Share, Version
 from signaling.server import Server, Transaction
 
 log = logging.getLogger(__name__)
@@ -360,12 +360,40 @@ def publish(server: Server, tx: Transaction, recording: str, file: dict[str, Any
     key = f"{recording}/{artifact}"
     server.storage.publish(recording, file["name"], key)
     tx.after_commit.append(lambda: server.storage.forget_upload(recording, file["name"]))
-    same = (Artifact.recording_id == recording, Artifact.name == file["name"])
-    older = [row[0] for row in tx.connection.execute(select(Artifact.path).where(*same))]
-    tx.connection.execute(delete(Artifact).where(*same))
+    if file["kind"] == "track" and file["meta"].get("participant") in removed(tx.connection, recording):
+        # A recorder that was away brings what must not be kept any more.
+        server.storage.delete(key)
+        return {"id": ""} | file
+    columns = (Artifact.id, Artifact.name, Artifact.kind, Artifact.meta, Artifact.path)
+    mine = tx.connection.execute(select(*columns).where(Artifact.recording_id == recording))
+    older = [row for row in mine if row.name == file["name"] or _is_same_version(row, file)]
+    discard(server, tx, older)
     tx.connection.execute(insert(Artifact).values(id=artifact, recording_id=recording, path=key, created_at_ms=tx.now_ms, **file))
-    tx.after_commit += [lambda path=path: server.storage.delete(path) for path in older]  # type: ignore[misc]
     return {"id": artifact} | file
+
+
+def _is_same_version(row: Row[Any], file: dict[str, Any]) -> bool:
+    """Made anew, a film may have another name: `.webm` where it was only copied before."""
+    version = file["meta"].get("version", 1)
+    return bool(row.kind == file["kind"] == "composed" and row.meta.get("version", 1) == version)
+
+
+def discard(server: Server, tx: Transaction, rows: list[Row[Any]]) -> None:
+    """Delete these artifacts (id, path), and their files as soon as that is settled."""
+    tx.connection.execute(delete(Artifact).where(Artifact.id.in_([row.id for row in rows])))
+    tx.after_commit += [lambda path=row.path: server.storage.delete(path) for row in rows]  # type: ignore[misc]
+
+
+REMOVED = "person-removed"
+
+
+def removed(connection: Connection, recording: str) -> dict[str, dict[str, Any]]:
+    """participant → who had them removed from this recording, and when."""
+    acts = select(Event.__table__).where(Event.recording_id == recording, Event.kind == REMOVED).order_by(Event.at_ms)
+    return {
+        row.body["participant"]: {"participant": row.body["participant"], "by": row.actor, "at_ms": row.at_ms}
+        for row in connection.execute(acts)
+    }
 
 
 def published(connection: Connection, recording: str, file: dict[str, Any]) -> dict[str, Any] | None:
@@ -386,14 +414,29 @@ def advance(server: Server, tx: Transaction, recording: str, step: str, attempt:
 
 def retry(server: Server, tx: Transaction, recording: str, by: str) -> None:
     """Have a failed recording worked on again. Raises no_such_recording, 409 not-failed."""
-    find(tx.connection, recording)
+    row = find(tx.connection, recording)
     steps = jobs.retry(tx, recording, server.settings.job_lease_s)
-    if not steps or not _change(tx, recording, ("failed",), state="processing", reason=None):
+    if not steps or row.state not in SETTLED:
         raise errors.Problem(409, "not-failed", "Nothing to repeat", "No step of this recording has failed.")
     server.unsettled = True
     note(tx, recording, "retried", by)
+    # A version that failed leaves the recording as ready as it was.
+    _change(tx, recording, ("failed",), state="processing", reason=None)
+    tell_of(tx, recording, steps)
+    _tell(tx, recording)
+
+
+def tell_of(tx: Transaction, recording: str, steps: list[str]) -> None:
+    """Have a recorder enqueue these; if there is none, the sweep tells the next one that comes."""
     for step in steps:
         tx.notify(recorders(tx.connection)[:1], "process", {"recording": recording, "step": step})
+
+
+def make_anew(server: Server, tx: Transaction, recording: str) -> None:
+    """All steps and versions once more, for other tracks than before."""
+    server.unsettled = True
+    _change(tx, recording, SETTLED, state="processing", reason=None)
+    tell_of(tx, recording, jobs.restart(tx, recording, server.settings.job_lease_s))
     _tell(tx, recording)
 
 
@@ -415,14 +458,16 @@ def sweep(server: Server) -> None:
     if not server.unsettled:
         return
     with server.reading() as connection:
-        unsettled = select(Recording.__table__).where(Recording.state.in_((*RUNNING, "processing")))
+        versions = select(Job.recording_id).where(Job.position >= jobs.AFTER_STEPS, Job.state.in_(("waiting", "running")))
+        wanted = (Recording.state == "ready") & Recording.id.in_(versions)
+        unsettled = select(Recording.__table__).where(Recording.state.in_((*RUNNING, "processing")) | wanted)
         rows = connection.execute(unsettled.order_by(Recording.requested_at_ms, Recording.id)).all()
         waiting = recorders(connection)
     server.unsettled = bool(rows)
     for row in rows:
         # One by one: what is locked for one recording is not held while another's people are waited for.
         with server.transaction() as tx:
-            if row.state == "processing":
+            if row.state in ("processing", "ready"):
                 for step in _follow(tx, row.id, jobs.lapsed(tx, row.id, server.settings.job_lease_s)):
                     tx.notify(waiting[:1], "process", {"recording": row.id, "step": step})
             elif row.state == "requested" or (row.lease_until_ms or 0) < tx.now_ms:
@@ -478,7 +523,7 @@ def describe(connection: Connection, row: Row[Any], title: str) -> dict[str, Any
     shown = jobs.describe(connection, row.id)
     return brief(row) | {
         "title": title, "requested_at_ms": row.requested_at_ms, "ended_at_ms": row.ended_at_ms, "duration_ms": row.duration_ms,
-        "live": row.live, "artifacts": artifacts, "held": bool(row.held),
+        "live": row.live, "artifacts": artifacts, "held": bool(row.held), "removed": list(removed(connection, row.id).values()),
     } | shown  # fmt: skip
 
 
@@ -507,7 +552,7 @@ def remove(server: Server, tx: Transaction, recording: str, by: str) -> dict[str
         raise errors.Problem(409, "still-recording", "Still recording", "Stop the recording before you delete it.")
     sizes = list(tx.connection.execute(select(Artifact.bytes).where(Artifact.recording_id == recording)).scalars())
     gone = {"files": len(sizes), "bytes": sum(sizes)}
-    for table in (Job, Artifact, Segment, Share):
+    for table in (Job, Artifact, Segment, Share, Version):
         tx.connection.execute(delete(table).where(table.recording_id == recording))
     tx.connection.execute(delete(Recording).where(Recording.id == recording))
     note(tx, recording, "deleted", by, gone)

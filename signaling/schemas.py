@@ -173,6 +173,17 @@ class Hold(Body):
     held: bool
 
 
+class MakeVersion(Body):
+    """people: participants, null for all; the stretch counts from the recording's beginning, end_ms null to its end."""
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120, pattern=PLAIN)] = ""
+    layout: Literal["grid", "speaker", "side-by-side"] = "grid"
+    people: Annotated[list[Id], Field(min_length=1, max_length=200)] | None = None
+    start_ms: Number = 0
+    end_ms: Number | None = None
+    format: Literal["mp4", "webm", "m4a", "ogg"] = "mp4"
+
+
 class MakeShare(Body):
     """expires_in_s: null for never."""
 

@@ -19,7 +19,7 @@ ROWS = [
     {"server"},
     {"auth", "turn", "jobs", "rooms"},
     {"presence", "recordings", "control"},
-    {"consent", "shares", "keeping"},
+    {"consent", "shares", "keeping", "versions"},
     {"schemas"},
     {"hot"},
     {"calls"},

@@ -18,7 +18,7 @@ SHAPES = {
     "/rooms/{room}/recording": schemas.RecordingAction, "/recorders": schemas.Register, "/recordings/{recording}/claim": schemas.Claim,
     "/recordings/{recording}/report": schemas.Report, "/recordings/{recording}/end": schemas.End,
     "/recordings/{recording}/artifacts": schemas.File, "/recordings/{recording}/jobs/{step}/claim": schemas.ClaimJob,
-    "/recordings/{recording}/jobs/{step}": schemas.JobNews,
+    "/recordings/{recording}/jobs/{step}": schemas.JobNews, "/recordings/{recording}/versions": schemas.MakeVersion,
 }  # fmt: skip
 
 

@@ -50,10 +50,10 @@ def _vp8(width: int, height: int) -> Any:
     return encoder
 
 
-def sound(path: Path, seconds: float, beeps_s: Iterable[float]) -> Path:
+def sound(path: Path, seconds: float, beeps_s: Iterable[float], amplitude: float = 0.5) -> Path:
     """An Opus file, silent but for a beep of 1 kHz, BEEP_S long, at each of these seconds."""
     samples = np.zeros((2, round(seconds * HZ)), np.float32)
-    beep = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(round(BEEP_S * HZ)) / HZ)
+    beep = amplitude * np.sin(2 * np.pi * 1000 * np.arange(round(BEEP_S * HZ)) / HZ)
     for second in beeps_s:
         samples[:, round(second * HZ) : round(second * HZ) + len(beep)] = beep
     container: Any

@@ -46,7 +46,7 @@ class Meeting:
     def film(self, **wish: object) -> Film:
         made = Wish(**wish)  # type: ignore[arg-type]
         target = self.folder / f"film.{made.format}"
-        self.dark = compose(self.manifest, lambda track: self.folder / track.file, target, wish=made)
+        self.noticed = compose(self.manifest, lambda track: self.folder / track.file, target, wish=made)
         return Film(target)
 
     def cell(self, name: str, second: float, source: str = "camera") -> Cell:
@@ -387,6 +387,18 @@ def test_black_pictures_are_noticed(tmp_path: Path) -> None:
     meeting.joins("Ana")
     meeting.films("Ana", (0, 0, 0), 0.0, 7.0)
     meeting.film()
-    ((who, stretches),) = meeting.dark.items()
+    ((who, stretches),) = meeting.noticed.dark.items()
     assert who == ("pana", "camera")
     assert stretches[0][1] - stretches[0][0] >= 5000
+
+
+def test_a_late_stretch_begins_with_its_own_pictures_and_sounds(meeting: Meeting) -> None:
+    meeting.joins("Ana")
+    meeting.joins("Ben")
+    path = tracks.pictures(meeting.folder / "changing.webm", [(RED if n < 30 else BLUE, (320, 180), n / 15) for n in range(60)])
+    meeting.manifest.tracks.append(tracks.track(path, "pana", "camera", 0, 4))
+    meeting.says("Ana", 0.0, 4.0, [1.0, 2.5])
+    meeting.manifest = part_of(meeting.manifest, 2_200_000, 4_000_000)
+    film = meeting.film()
+    assert all(is_colour(image[360, 320], BLUE) for _, image in film.frames)
+    assert film.beeps() == pytest.approx([0.3], abs=0.03)

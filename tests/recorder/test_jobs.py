@@ -1,120 +1,21 @@
 """The pipeline as it runs: a real Celery worker on the embedded broker, against a real server."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import httpx
 import people
 import pytest
 import tracks
-from people import ROOT, Cast, Gunicorn, eventually
+from people import eventually
 from tracks import BLUE, GREEN, RED, Film
+from workshop import LIMIT_S, Workshop
 
 from recorder import manifest as manifests
-from recorder import naming
 from recorder.config import BadSetting, Settings
 from recorder.publish import Library
 from recorder.waveform import Waveform
-
-LIMIT_S = 60.0
-
-
-class Workshop:
-    """A server, a worker with a folder of its own, and a recording made of synthetic tracks."""
-
-    def __init__(self, server: Gunicorn, root: Path) -> None:
-        self.cast, self.root = Cast(server), root
-        self.environ = {
-            "LETTERBOX_SERVER_URL": server.url, "LETTERBOX_RECORDER_KEY": people.RECORDER_KEY,
-            "LETTERBOX_WORK_DIR": str(root / "work"), "CELERY_BROKER_URL": "",
-        }  # fmt: skip
-        self.library = Library(Settings.from_environ(self.environ))
-        self.worker: subprocess.Popen[bytes] | None = None
-        self.recording = self.segment = ""
-
-    def work(self) -> None:
-        """Start a worker."""
-        command = [sys.executable, "-m", "celery", "-A", "recorder.jobs", "worker", "--loglevel=WARNING", "--concurrency=1"]
-        self.worker = subprocess.Popen(command, cwd=ROOT, env=os.environ | self.environ, start_new_session=True)
-
-    def kill(self) -> None:
-        if self.worker is not None and self.worker.poll() is None:
-            os.killpg(self.worker.pid, signal.SIGKILL)
-            self.worker.wait()
-
-    def close(self) -> None:
-        self.kill()
-        self.library.close()
-
-    def record(self, seconds: float = 3, spoil: bool = False, alone: bool = False, seen: bool = True) -> list[str]:
-        """Ana from the beginning, Ben a second later, both to the end. Handed in; returns the steps to enqueue."""
-        rec, self.recording, self.segment = self.cast.record()
-        self.rec = rec
-        rec.calls(f"recordings/{self.recording}/report", {"segment": self.segment, "state": "recording"})
-        made = [
-            (tracks.video(self._file("ana-camera"), RED, seconds), "pana", "camera", 0.0, seconds),
-            (tracks.sound(self._file("ana-voice"), seconds, [0.5]), "pana", "microphone", 0.0, seconds),
-            (tracks.video(self._file("ben-camera"), GREEN, seconds - 1), "pben", "camera", 1.0, seconds - 1),
-        ]
-        made = [one for one in made if (one[1] == "pana" or not alone) and (one[2] == "microphone" or seen)]
-        if spoil:
-            for path, *_ in made:
-                path.write_bytes(b"no film at all")
-        stays = [tracks.person("Ana", 0, seconds), tracks.person("Ben", 1, seconds)][: 1 if alone else 2]
-        described = [tracks.track(*facts, segment=self.segment) for facts in made]
-        whole = tracks.manifest(seconds, stays, described, self.recording, self.segment)
-        for (path, *_), one in zip(made, described, strict=True):
-            name = naming.track_name("2026-11-23", whole.title, whole.name_of(one.participant), one.source, ".webm")
-            self.library.upload(self.recording, path, name, "track", one.model_dump(exclude_none=True))
-        manifests.save(whole, self._file("segment", ".json"))
-        self.library.upload(self.recording, self._file("segment", ".json"), f"segment-{self.segment}.json", "segment")
-        self.cast.host("stop")
-        ended = rec.calls(
-            f"recordings/{self.recording}/end",
-            {"segment": self.segment, "reason": "stopped", "duration_ms": round(seconds * 1000)},
-        )
-        return ended["next"]
-
-    def _file(self, name: str, suffix: str = ".webm") -> Path:
-        return self.root / f"{self.segment}-{name}{suffix}"
-
-    def enqueue(self, *steps: str) -> None:
-        """As the recorder does it: from a process of its own."""
-        code = "import sys; from recorder import jobs; [jobs.enqueue(sys.argv[1], step) for step in sys.argv[2:]]"
-        subprocess.run([sys.executable, "-c", code, self.recording, *steps], cwd=ROOT, env=os.environ | self.environ, check=True)
-
-    def described(self) -> dict[str, Any]:
-        return self.library.describe(self.recording)
-
-    def comes_to(self, *states: str) -> dict[str, Any]:
-        eventually(lambda: self.described()["state"] in states, LIMIT_S)
-        return self.described()
-
-    def job(self, step: str) -> dict[str, Any]:
-        return next(job for job in self.described()["jobs"] if job["step"] == step)
-
-    def told(self, step: str) -> bool:
-        """Whether the server has told the recorder to enqueue this step."""
-        return any(message["kind"] == "process" and message["body"]["step"] == step for message in self.rec.hear())
-
-    def download(self, artifact: dict[str, Any]) -> Path:
-        """As the host does it: by the signed address alone."""
-        path = self.root / "downloaded" / artifact["name"]
-        path.parent.mkdir(exist_ok=True)
-        url = next(
-            one["url"]
-            for recording in self.cast.door.get(f"rooms/{self.cast.room}/recordings", self.cast.host_key)["recordings"]
-            for one in recording["artifacts"]
-            if one["id"] == artifact["id"]
-        )
-        path.write_bytes(httpx.get(self.cast.door.url + url).raise_for_status().content)
-        return path
 
 
 @pytest.fixture

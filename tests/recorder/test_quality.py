@@ -76,3 +76,18 @@ def test_black_pictures_lost_packets_drift_and_broken_files_are_told():
     report = judge(whole, [Verified(file="m", problem="cannot be read")], {}, {("pana", "camera"): [(5000, 15_000)]})
 
     assert sorted(found.kind for found in report.findings) == ["black", "drift", "loss", "unusable"]
+
+
+def test_a_track_nobody_can_play_makes_a_recording_poor():
+    verified = [Verified(file="c", problem="cannot be read"), Verified(file="m", frames=9)]
+
+    report = judge(meeting(camera(), microphone()), verified, {}, {})
+
+    assert [(found.kind, found.source) for found in report.findings] == [("unusable", "camera")]
+    assert report.verdict == "poor"
+
+
+def test_pictures_that_would_not_decode_are_told_as_lost():
+    report = judge(meeting(camera()), [], {}, {}, {"c": 40})
+
+    assert [(found.kind, found.value) for found in report.findings] == [("loss", 40)]

@@ -6,7 +6,7 @@ import pytest
 import tracks
 from tracks import RED, Film, is_colour
 
-from recorder.manifest import Event, Gap, Manifest
+from recorder.manifest import Event, Gap, Manifest, part_of
 from recorder.remux import remux, suffix
 
 
@@ -47,3 +47,15 @@ def test_two_people_a_screen_a_camera_that_was_off_or_a_hole_must_be_drawn(alone
     assert changed(tracks=[camera.model_copy(update={"gaps": [hole]}), voice]) is None
     assert changed(duration_us=8_000_000) is None
     assert changed(tracks=[camera.model_copy(update={"codec": "H264"}), voice]) == ".mp4"
+
+
+def test_a_copied_voice_is_made_louder_by_what_its_header_says(alone: Manifest, tmp_path: Path) -> None:
+    remux(alone, lambda track: tmp_path / track.file, tmp_path / "film.webm", gains={"v.webm": 1.5})
+
+    assert abs(Film(tmp_path / "film.webm").samples).max() == pytest.approx(0.75, abs=0.05)
+
+
+def test_a_stretch_is_not_copied_for_it_begins_between_key_frames(alone: Manifest) -> None:
+    assert suffix(part_of(alone, 0, 4_000_000)) == ".webm"
+    assert suffix(part_of(alone, 1_000_000, 4_000_000)) is None
+    assert suffix(part_of(alone, 0, 3_000_000)) is None

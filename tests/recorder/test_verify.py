@@ -1,4 +1,4 @@
-"""A track is decoded whole and its true facts are found; a bad one is a finding, never an error."""
+"""A track is read whole and its true facts are found; a bad one is a finding, never an error."""
 
 from pathlib import Path
 
