@@ -92,6 +92,14 @@ class Consent(Part):
     at_ms: int = 0
 
 
+class Said(Part):
+    """One line of chat. participant: who wrote it; it came to the recorder at at_us."""
+
+    at_us: int
+    participant: str
+    text: str
+
+
 class Manifest(Part):
     """A whole recording, or one segment of it. started_at_ms: wall time of the timeline's zero."""
 
@@ -106,7 +114,7 @@ class Manifest(Part):
     tracks: list[Track] = []
     events: list[Event] = []
     consent: list[Consent] = []
-    chat: list[dict[str, Any]] = []
+    chat: list[Said] = []
 
     def name_of(self, participant: str) -> str:
         """A person's name, for people."""
@@ -149,7 +157,7 @@ def stitch(parts: list[Manifest]) -> Manifest:
         whole.tracks += [track.model_copy(update={"start_us": track.start_us + shift}) for track in part.tracks]
         whole.events += [event.model_copy(update={"at_us": event.at_us + shift}) for event in part.events]
         whole.consent += part.consent
-        whole.chat += part.chat
+        whole.chat += [said.model_copy(update={"at_us": said.at_us + shift}) for said in part.chat]
         whole.duration_us = max(whole.duration_us, part.duration_us + shift)
     whole.participants = list(people.values())
     whole.events.sort(key=lambda event: event.at_us)
@@ -233,6 +241,11 @@ def part_of(whole: Manifest, start_us: int, end_us: int, people: list[str] | Non
                 if event.at_us < end_us and (not event.participant or event.participant in chosen)
                 and (event.at_us >= start_us or event.kind not in ("mark", "joined", "left"))
             ],
+            "chat": [
+                said.model_copy(update={"at_us": said.at_us - start_us})
+                for said in whole.chat
+                if start_us <= said.at_us < end_us and said.participant in chosen
+            ],
         }
     )  # fmt: skip
 
@@ -246,7 +259,7 @@ def without(whole: Manifest, people: set[str]) -> Manifest:
             "tracks": [track for track in whole.tracks if not gone(track.participant)],
             "events": [event for event in whole.events if not gone(event.participant)],
             "consent": [row for row in whole.consent if not gone(row.participant)],
-            "chat": [said for said in whole.chat if not gone(said.get("from"))],
+            "chat": [said for said in whole.chat if not gone(said.participant)],
         }
     )
 

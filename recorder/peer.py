@@ -1,6 +1,7 @@
 """Our end of one RTCPeerConnection, with one participant. We never offer: each offer is answered, and only received."""
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -19,8 +20,11 @@ log = logging.getLogger(__name__)
 # (source, stream, frame): source is microphone, camera, screen or screen-sound.
 FrameSink = Callable[[str, Stream, Frame], None]
 Send = Callable[[str, dict[str, Any]], Awaitable[None]]
+Hear = Callable[[str], None]
 # None: all of this participant's sources.
 Ended = Callable[[str | None], None]
+# Longer than any page lets one write, characters.
+MOST_TEXT = 4000
 _FINGERPRINT = re.compile(r"^a=fingerprint:(\S+ \S+)", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 
@@ -36,14 +40,15 @@ def session_of(sdp: str) -> tuple[str, str]:
 
 class Peer:
     """send(kind, body) → to this participant's mailbox. sink: every frame it sends us. ended: a source is sent no more.
+    hear: every line of chat, by the data channel `chat`.
 
     What it tells us is taken in one thing after the other, and beside what others tell: one whose candidates take long to
     gather, or whose answer cannot be delivered yet, keeps nobody waiting.
     """
 
-    def __init__(self, participant: str, ice: IceServers, send: Send, sink: FrameSink, ended: Ended) -> None:
+    def __init__(self, participant: str, ice: IceServers, send: Send, sink: FrameSink, ended: Ended, hear: Hear) -> None:
         self.participant = participant
-        self._ice, self._send, self._sink, self._ended = ice, send, sink, ended
+        self._ice, self._send, self._sink, self._ended, self._hear = ice, send, sink, ended, hear
         self._inbox: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self._working: asyncio.Task[None] | None = None
         self._connection: RTCPeerConnection | None = None
@@ -102,7 +107,21 @@ class Peer:
         def changed() -> None:
             log.info("participant=%s peer %s", self.participant, connection.connectionState)
 
+        @connection.on("datachannel")
+        def opened(channel: Any) -> None:
+            if channel.label == "chat":
+                channel.on("message", self._said)
+
         return connection
+
+    def _said(self, data: str | bytes) -> None:
+        """What anybody writes into the channel; only what the page sends is a line of chat."""
+        try:
+            text = json.loads(data)["text"]
+        except (ValueError, KeyError, TypeError):
+            return
+        if isinstance(text, str) and text.strip():
+            self._hear(text[:MOST_TEXT])
 
     def _listen(self, connection: RTCPeerConnection) -> None:
         for transceiver in connection.getTransceivers():

@@ -19,7 +19,7 @@ from recorder.config import Settings
 from recorder.ice import IceServers
 from recorder.mailbox import Gone, Mailbox
 from recorder.peer import Peer
-from recorder.segment import LiveEvent, LivePerson, LiveSegment
+from recorder.segment import LiveEvent, LivePerson, LiveSaid, LiveSegment
 from recorder.tracks import Tracks
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ SAVE_S = 2.0
 EMPTY_S = 30.0
 # How long another recorder is waited for when this one is shut down, and how often it is asked whether one has come.
 HAND_OVER_S, ASK_S = 15.0, 0.25
+# Lines of chat kept of one run: far more than people write, and no way to fill the disk.
+MOST_SAID = 10_000
 HANDED_OVER = "the recorder was shut down"
 
 
@@ -225,6 +227,10 @@ class RoomRecorder:
     def _event(self, kind: str, participant: str = "", body: dict[str, Any] | None = None) -> None:
         self._live.events.append(LiveEvent(at_us=now_us(), kind=kind, participant=participant, body=body or {}))
 
+    def _said(self, participant: str, text: str) -> None:
+        if not self._tracks.paused and len(self._live.chat) < MOST_SAID:
+            self._live.chat.append(LiveSaid(at_us=now_us(), participant=participant, text=text))
+
     def _peer(self, participant: str) -> Peer:
         peer = self._peers.get(participant)
         if peer is None:
@@ -232,7 +238,7 @@ class RoomRecorder:
             assert self._ice is not None
             send = partial(self._mailbox.send, participant)
             sink, ended = partial(self._tracks.take, participant), partial(self._tracks.end, participant)
-            peer = Peer(participant, self._ice, send, sink, ended)
+            peer = Peer(participant, self._ice, send, sink, ended, partial(self._said, participant))
             self._peers[participant] = peer
         return peer
 

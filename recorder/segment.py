@@ -21,7 +21,7 @@ import av
 from pydantic import BaseModel
 
 from recorder import manifest
-from recorder.manifest import Event, Gap, Manifest, Person, Track, stretches
+from recorder.manifest import Event, Gap, Manifest, Person, Said, Track, stretches
 from recorder.publish import sha256_of
 from recorder.timeline import Curve, Report, errors_us, offset_to_us, ticks_to_wall
 
@@ -59,6 +59,12 @@ class LiveEvent(BaseModel):
     body: dict[str, Any] = {}
 
 
+class LiveSaid(BaseModel):
+    at_us: int
+    participant: str
+    text: str
+
+
 class LivePerson(BaseModel):
     id: str
     name: str
@@ -78,6 +84,7 @@ class LiveSegment(BaseModel):
     tracks: list[LiveTrack] = []
     people: list[LivePerson] = []
     events: list[LiveEvent] = []
+    chat: list[LiveSaid] = []
 
 
 def folder_of(work_dir: Path, recording: str, segment: str) -> Path:
@@ -122,6 +129,9 @@ def finalise(folder: Path) -> Manifest:
     described.events = [
         Event(at_us=_within(event.at_us - started_us, end_us), kind=event.kind, participant=event.participant, body=event.body)
         for event in live.events
+    ]
+    described.chat = [
+        Said(at_us=_within(said.at_us - started_us, end_us), participant=said.participant, text=said.text) for said in live.chat
     ]
     manifest.save(described, folder / "segment.json")
     return described

@@ -14,6 +14,7 @@ from zipstream import ZipStream
 from signaling import (
     auth,
     calls,
+    captions,
     clock,
     consent,
     control,
@@ -428,12 +429,27 @@ def delete_version(recording: str, version: int) -> Any:
     return {}
 
 
-@call(api, "POST", "/recordings/<recording>/people/<person>/remove", "Take a person out of a recording", "host", schemas.Nothing)
-def remove_person(recording: str, person: str) -> Any:
-    body(schemas.Nothing)
+@call(api, "POST", "/recordings/<recording>/people/remove", "Take a person out of a recording", "host", schemas.RemovePeople)
+def remove_people(recording: str) -> Any:
+    wish = body(schemas.RemovePeople)
     by = _host_of_recording(recording)
     with server().transaction() as tx:
-        return {"deleted": versions.remove_person(server(), tx, recording, person, by)}, 202
+        return {"deleted": versions.remove_people(server(), tx, recording, set(wish.people), by)}, 202
+
+
+# -- captions ------------------------------------------------------------------------------------------------------------------
+
+
+@call(api, "POST", "/recordings/<recording>/captions", "Bring captions for a recording", "host", schemas.Captions)
+def bring_captions(recording: str) -> Any:
+    wish = body(schemas.Captions)
+    by = _host_of_recording(recording)
+    file = captions.keep(server(), recording, wish.text, wish.language)
+    with server().transaction() as tx:
+        recordings.note(tx, recording, "captions", by, {"language": wish.language})
+        recordings.publish(server(), tx, recording, file)
+        found = recordings.of_id(tx.connection, recording)
+    return _with_links(found), 201
 
 
 # -- sharing -------------------------------------------------------------------------------------------------------------------

@@ -184,6 +184,17 @@ class MakeVersion(Body):
     format: Literal["mp4", "webm", "m4a", "ogg"] = "mp4"
 
 
+class RemovePeople(Body):
+    people: Annotated[list[Id], Field(min_length=1, max_length=200)]
+
+
+class Captions(Body):
+    """text: a WebVTT file. language: a BCP 47 tag, for the player."""
+
+    text: Annotated[str, Field(min_length=1, max_length=900_000, pattern=NO_NUL)]
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] = "en"
+
+
 class MakeShare(Body):
     """expires_in_s: null for never."""
 

@@ -68,11 +68,12 @@ def remove(server: Server, tx: Transaction, recording: str, n: int, by: str) -> 
     recordings.tell_of(tx, recording, jobs.due(tx.connection, recording))
 
 
-def remove_person(server: Server, tx: Transaction, recording: str, person: str, by: str) -> dict[str, int]:
-    """Delete a person's tracks and all that shows or tells of them, and have the rest made anew. Returns how much was deleted.
+def remove_people(server: Server, tx: Transaction, recording: str, people: set[str], by: str) -> dict[str, int]:
+    """Delete the tracks of these participants and all that shows or tells of them, and have the rest made anew.
 
-    What they answered when asked for their consent stays in the ledger: it is the proof. Raises no_such_recording; 404
-    no-such-person; 409 still-recording, still-processing, nobody-left.
+    Returns how much was deleted. Several: one person's stays, if they have left and come back. What they answered when asked for
+    their consent stays in the ledger: it is the proof. Raises no_such_recording; 404 no-such-person; 409 still-recording,
+    still-processing, nobody-left.
     """
     row = recordings.find(tx.connection, recording)
     if row.state in recordings.RUNNING:
@@ -80,17 +81,19 @@ def remove_person(server: Server, tx: Transaction, recording: str, person: str, 
     if row.state not in recordings.SETTLED:
         raise errors.Problem(409, "still-processing", "Still processing", "Wait until the recording is ready.")
     files = _artifacts(tx, recording)
-    theirs = [one for one in files if one.kind == "track" and one.meta.get("participant") == person]
-    known = (Participant.id == person, Participant.room_id == row.room_id, Participant.kind == "person")
-    if not theirs and tx.connection.execute(select(Participant.id).where(*known)).first() is None:
+    theirs = [one for one in files if one.kind == "track" and one.meta.get("participant") in people]
+    silent = people - {one.meta.get("participant") for one in theirs}
+    known = (Participant.id.in_(silent), Participant.room_id == row.room_id, Participant.kind == "person")
+    if silent - set(tx.connection.execute(select(Participant.id).where(*known)).scalars()):
         raise errors.Problem(404, "no-such-person", "No such person", "Nobody of this id is in the recording.")
     if theirs and len(theirs) == sum(one.kind == "track" for one in files):
         raise errors.Problem(409, "nobody-left", "Nobody left", "Only they were recorded: delete the recording instead.")
     gone = theirs + [one for one in files if one.kind in TELLING]
     recordings.discard(server, tx, gone)
-    _forget_in_versions(tx, recording, person)
     told = {"files": len(gone), "bytes": sum(one.bytes for one in gone)}
-    recordings.note(tx, recording, recordings.REMOVED, by, {"participant": person} | told)
+    for person in sorted(people):
+        _forget_in_versions(tx, recording, person)
+        recordings.note(tx, recording, recordings.REMOVED, by, {"participant": person} | told)
     recordings.make_anew(server, tx, recording)
     return told
 

@@ -19,7 +19,7 @@ ROWS = [
     {"server"},
     {"auth", "turn", "jobs", "rooms"},
     {"presence", "recordings", "control"},
-    {"consent", "shares", "keeping", "versions"},
+    {"consent", "shares", "keeping", "versions", "captions"},
     {"schemas"},
     {"hot"},
     {"calls"},

@@ -168,7 +168,7 @@ export class Room {
     const peer = this.peerOf(participant);
     // All in one turn, so that the first offer holds everything.
     const sending = [...this.tracks].map(([source, track]) => peer.setTrack(source, track));
-    if (participant.kind === "person") peer.openChannel();
+    peer.openChannel();
     await Promise.all(sending);
     this.adjustQuality();
   }
@@ -306,10 +306,9 @@ export class Room {
   chat(text) {
     const body = { text, at_ms: Date.now() };
     for (const participant of this.participants.values()) {
-      if (participant.kind !== "person") continue;
       const channel = this.channels.get(participant.id);
       if (channel?.readyState === "open") channel.send(JSON.stringify(body));
-      else this.mailbox?.send(participant.id, "chat", body);
+      else if (participant.kind === "person") this.mailbox?.send(participant.id, "chat", body);
     }
     if (this.me) this.on.chat(this.me, text, body.at_ms);
   }

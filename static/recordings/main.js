@@ -5,8 +5,10 @@ import { announce, find, make } from "../call/dom.js";
 import { hostKeyOf } from "../call/hosts.js";
 import { duration, size, t } from "../call/text.js";
 import { wordsOf } from "../call/words.js";
-import { drawCard } from "./card.js";
+import { Captions } from "./captions.js";
+import { drawCard, playerOf } from "./card.js";
 import { Sharing } from "./sharing.js";
+import { Versions } from "./versions.js";
 
 /** @typedef {import("./card.js").Recording} Recording */
 
@@ -14,19 +16,26 @@ const { roomId, roomTitle } = /** @type {{roomId: string, roomTitle: string}} */
 const hostKey = hostKeyOf(roomId, roomTitle);
 const list = find("#recordings");
 const sharing = new Sharing(hostKey ?? "");
+const captions = new Captions(hostKey ?? "", () => void refresh());
+const versions = new Versions(hostKey ?? "", () => void refresh());
 /** @type {Map<string, {item: HTMLElement, shown: string}>} */
 const items = new Map();
 const SETTLED = new Set(["ready", "failed"]);
 const RUNNING = new Set(["recording", "paused"]);
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let asking;
+
+for (const button of document.querySelectorAll("[data-close]")) button.addEventListener("click", () => button.closest("dialog")?.close());
 
 /** Ask, draw, ask again: often while something is under way. */
 async function refresh() {
+  clearTimeout(asking);
   let pauseMs = 10000;
   try {
     /** @type {{recordings: Recording[]}} */
     const { recordings } = await call("GET", `/rooms/${roomId}/recordings`, { token: hostKey ?? "" });
     draw(recordings);
-    if (recordings.some(({ state }) => !SETTLED.has(state))) pauseMs = 1000;
+    if (recordings.some(isUnderWay)) pauseMs = 1000;
     find("#problem").hidden = true;
   } catch (error) {
     if (error instanceof Refused) {
@@ -36,8 +45,12 @@ async function refresh() {
     showProblem(t("recordings.away"));
     pauseMs = 3000;
   }
-  setTimeout(() => void refresh(), pauseMs);
+  clearTimeout(asking);
+  asking = setTimeout(() => void refresh(), pauseMs);
 }
+
+/** @param {Recording} recording */
+const isUnderWay = ({ state, versions: films = [] }) => !SETTLED.has(state) || films.some((film) => film.state === "waiting" || film.state === "running");
 
 /** @param {string} text */
 function showProblem(text) {
@@ -74,12 +87,22 @@ function draw(recordings) {
  * @param {Recording} recording
  */
 function drawOne(item, recording) {
-  drawCard(item, recording);
+  drawCard(item, recording, {
+    onDelete: (n) => void ask(recording, `versions/${n}/delete`, {}, () => t("films.deleted")),
+    onRetry: () => void ask(recording, "retry", {}, () => t("recordings.retried")),
+    onRemove: (name, people) => removePerson(recording, name, people),
+  });
   drawProgress(item, recording);
   drawKeeping(item, recording);
   const share = find("[data-testid=share]", item);
   share.hidden = recording.state !== "ready";
   share.onclick = () => void sharing.open(recording.id);
+  const another = find("[data-testid=another-film]", item);
+  another.hidden = recording.state !== "ready";
+  another.onclick = () => versions.open(recording, () => playerOf(item).at);
+  const bring = find("[data-testid=captions]", item);
+  bring.hidden = recording.state !== "ready";
+  bring.onclick = () => captions.open(recording.id);
   const retry = find("[data-testid=retry]", item);
   retry.hidden = recording.state !== "failed" || !recording.jobs.some(({ state }) => state === "failed");
   retry.onclick = () => void ask(recording, "retry", {}, () => t("recordings.retried"));
@@ -146,23 +169,47 @@ function drawKeeping(item, recording) {
 async function ask(recording, action, body, said) {
   try {
     announce(said(await call("POST", `/recordings/${recording.id}/${action}`, { token: hostKey ?? "", body })));
+    void refresh();
   } catch (error) {
     announce(wordsOf(error));
   }
 }
 
+/**
+ * @param {string} title
+ * @param {string} text
+ * @param {() => void} then  once it is confirmed
+ */
+function confirm(title, text, then) {
+  const dialog = find("#confirm");
+  find("h2", dialog).textContent = title;
+  find("p", dialog).textContent = text;
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (dialog.returnValue === "delete") then();
+  };
+  dialog.showModal();
+}
+
+/**
+ * @param {Recording} recording
+ * @param {string} name
+ * @param {string[]} people
+ */
+function removePerson(recording, name, people) {
+  const said = (/** @type {any} */ { deleted }) => t("remove.done", { name, count: deleted.files });
+  confirm(t("remove.title", { name }), t("remove.text", { name }), () => void ask(recording, "people/remove", { people }, said));
+}
+
 /** @param {Recording} recording */
 function removeRecording(recording) {
-  const dialog = find("#confirm");
-  dialog.showModal();
-  dialog.onclose = () => {
-    if (dialog.returnValue !== "delete") return;
+  confirm(t("recordings.delete.title"), t("recordings.delete.text"), () => {
     void ask(recording, "delete", {}, ({ deleted }) => {
       items.get(recording.id)?.item.remove();
       items.delete(recording.id);
       return t("recordings.deleted", { count: deleted.files, size: size(deleted.bytes) });
     });
-  };
+  });
 }
 
 void refresh();

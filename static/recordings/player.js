@@ -1,9 +1,12 @@
 // One recording's player: the film, a waveform to seek by with small pictures, chapters, who spoke when, keys.
 
-import { find, make } from "../call/dom.js";
+import { find, make, setIcon } from "../call/dom.js";
 import { duration, t } from "../call/text.js";
-import { cueAt, cuesOf, placeOf } from "./vtt.js";
-import { BARS, HEIGHT, condensed, pathOfPeaks, pathOfSpans } from "./waveform.js";
+import { Chat, linesOf } from "./chat.js";
+import { filmsOf, numberOf } from "./films.js";
+import { Together, tracksOf } from "./together.js";
+import { cueAt, cuesOf, cuesWithin, placeOf } from "./vtt.js";
+import { BARS, HEIGHT, condensed, pathOfPeaks, pathOfSpans, waveformWithin } from "./waveform.js";
 
 /** @typedef {import("./card.js").Artifact} Artifact */
 /** @typedef {import("./vtt.js").Cue} Cue */
@@ -26,6 +29,17 @@ export class Player {
     this.sheet = "";
     this.shown = "";
     this.lengthS = 0;
+    /** The version of the film that is watched. */
+    this.chosen = 1;
+    /** @type {Artifact[]} */
+    this.artifacts = [];
+    /** @type {number | null} */
+    this.durationMs = null;
+    this.chat = new Chat(item, (second) => this.seek(second));
+    this.together = new Together(item, this.video);
+    const play = find("[data-testid=play]", item);
+    play.addEventListener("click", () => this.toggle());
+    for (const event of ["play", "pause", "ended"]) this.video.addEventListener(event, () => this.showPlaying(play));
     this.video.addEventListener("timeupdate", () => this.follow());
     this.video.addEventListener("loadedmetadata", () => this.follow());
     this.range.addEventListener("input", () => this.seek(Number(this.range.value)));
@@ -43,8 +57,11 @@ export class Player {
    * @param {number | null} durationMs
    */
   async show(artifacts, durationMs) {
+    this.artifacts = artifacts;
+    this.durationMs = durationMs;
     const of = (/** @type {string} */ kind) => artifacts.find((artifact) => artifact.kind === kind);
-    const film = of("composed");
+    const films = filmsOf(artifacts);
+    const film = films.find((one) => numberOf(one) === this.chosen) ?? films[0];
     const poster = of("poster");
     if (poster && !this.video.poster) this.video.poster = poster.url;
     find(".watch", this.item).hidden = !film && !poster;
@@ -53,17 +70,67 @@ export class Player {
       this.video.dataset.artifact = film.id;
       this.video.src = film.url;
     }
+    find(".under", this.item).hidden = !film;
     this.lengthS = (film?.meta.duration_us ?? (durationMs ?? 0) * 1000) / 1e6;
-    const [waveform, chapters, index, sheet] = [of("waveform"), of("chapters"), of("thumbnails-index"), of("thumbnails")];
-    const key = [film, waveform, chapters, index].map((artifact) => artifact?.id ?? "").join();
+    const [waveform, chapters, index, sheet, manifest] = [of("waveform"), of("chapters"), of("thumbnails-index"), of("thumbnails"), of("manifest")];
+    const captions = artifacts.filter(({ kind }) => kind === "captions");
+    const key = [film, waveform, chapters, index, manifest, ...captions].map((artifact) => artifact?.id ?? "").join();
     if (!film || key === this.shown) return;
     this.shown = key;
     this.sheet = sheet?.url ?? "";
-    const [waves, marks, places] = await Promise.all([load(waveform, "json"), load(chapters, "text"), load(index, "text")]);
-    this.pictures = cuesOf(places ?? "");
-    this.chapters = cuesOf(marks ?? "");
-    this.drawWaveform(waves);
+    const wanted = [load(waveform, "json"), load(chapters, "text"), load(index, "text"), load(manifest, "json")];
+    const [waves, marks, places, whole] = await Promise.all(wanted);
+    if (key !== this.shown) return;
+    const from = (film.meta.start_us ?? 0) / 1e6;
+    const to = from + this.lengthS;
+    const people = film.meta.people ?? null;
+    // The small pictures are of the first film: what others leave out is not to be seen in them.
+    this.pictures = people ? [] : cuesWithin(cuesOf(places ?? ""), from, to);
+    this.chapters = cuesWithin(cuesOf(marks ?? ""), from, to);
+    this.drawCaptions(from === 0 ? captions : []);
+    this.drawWaveform(waves && waveformWithin(waves, from, to, people));
     this.drawChapters();
+    const names = new Map((whole?.participants ?? []).map((/** @type {{id: string, name: string}} */ { id, name }) => [id, name]));
+    this.chat.show(linesOf(whole?.chat ?? [], names, from, to));
+    this.together.show(whole ? tracksOf(whole, artifacts, from, to) : []);
+  }
+
+  /**
+   * Watch another film of it, at the same moment if it has that.
+   *
+   * @param {number} version
+   */
+  async choose(version) {
+    const films = filmsOf(this.artifacts);
+    const startOf = (/** @type {number} */ n) => (films.find((film) => numberOf(film) === n)?.meta.start_us ?? 0) / 1e6;
+    const at = this.video.currentTime + startOf(this.chosen) - startOf(version);
+    const wasPlaying = !this.video.paused;
+    this.chosen = version;
+    const showing = this.show(this.artifacts, this.durationMs);
+    this.video.addEventListener("loadedmetadata", () => this.seek(at), { once: true });
+    if (wasPlaying) void this.video.play();
+    await showing;
+  }
+
+  /** @param {Artifact[]} captions */
+  drawCaptions(captions) {
+    this.video.replaceChildren(
+      ...captions.map(({ url, meta }) => {
+        const track = document.createElement("track");
+        track.kind = "captions";
+        track.srclang = meta.language;
+        track.label = new Intl.DisplayNames([document.documentElement.lang], { type: "language" }).of(meta.language) ?? meta.language;
+        track.src = url;
+        track.default = meta.language.split("-")[0] === document.documentElement.lang;
+        return track;
+      }),
+    );
+  }
+
+  /** @param {HTMLElement} button */
+  showPlaying(button) {
+    const plays = !this.video.paused && !this.video.ended;
+    setIcon(button, plays ? "pause" : "play", t(plays ? "player.pause" : "player.play"));
   }
 
   /** @param {Waveform | null} waveform */
@@ -109,11 +176,19 @@ export class Player {
     this.follow();
   }
 
+  /** Where it is, in seconds of the whole recording. */
+  get at() {
+    const film = filmsOf(this.artifacts).find((one) => numberOf(one) === this.chosen);
+    return this.video.currentTime + (film?.meta.start_us ?? 0) / 1e6;
+  }
+
   follow() {
     const at = this.video.currentTime;
     this.range.value = String(at);
     this.range.setAttribute("aria-valuetext", t("player.of", { time: duration(at * 1000), length: duration(this.lengthS * 1000) }));
     find(".played", this.box).style.clipPath = `inset(0 ${100 - (at / (this.lengthS || 1)) * 100}% 0 0)`;
+    find(".time-of", this.item).textContent = `${duration(at * 1000)} / ${duration(this.lengthS * 1000)}`;
+    this.chat.follow(at);
     const now = cueAt(this.chapters, at);
     const rows = find(".chapters", this.item).querySelectorAll("button");
     this.chapters.forEach((chapter, index) => {
@@ -150,6 +225,11 @@ export class Player {
     else this.video.pause();
   }
 
+  toggleCaptions() {
+    const [first] = this.video.textTracks;
+    if (first) first.mode = first.mode === "showing" ? "hidden" : "showing";
+  }
+
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -163,7 +243,8 @@ export class Player {
       ArrowLeft: () => this.seek(at - 5),
       ArrowRight: () => this.seek(at + 5),
       m: () => (this.video.muted = !this.video.muted),
-      f: () => this.video.requestFullscreen?.(),
+      c: () => this.toggleCaptions(),
+      f: () => find(".screen", this.item).requestFullscreen?.(),
     };
     if (!isButton) actions[" "] = () => this.toggle();
     const digit = /^\d$/.test(event.key) ? () => this.seek((this.lengthS * Number(event.key)) / 10) : null;

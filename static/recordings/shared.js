@@ -40,11 +40,8 @@ function show(recording, downloads) {
   const list = find("#recordings");
   const item = /** @type {HTMLElement} */ (list.firstElementChild ?? make("recording"));
   if (!item.isConnected) list.append(item);
-  drawCard(item, recording);
-  if (!downloads) {
-    find("[data-testid=download-composed]", item).hidden = true;
-    find("[data-testid=player]", item).setAttribute("controlslist", "nodownload");
-  }
+  drawCard(item, recording, { watchOnly: !downloads });
+  if (!downloads) find("[data-testid=player]", item).setAttribute("controlslist", "nodownload");
 }
 
 form.addEventListener("submit", (event) => {

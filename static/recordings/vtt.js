@@ -40,6 +40,16 @@ const plain = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").rep
 export const cueAt = (cues, second) => cues.findLast(({ start }) => start <= second);
 
 /**
+ * The cues of a stretch, on its own time.
+ *
+ * @param {Cue[]} cues
+ * @param {number} from  seconds
+ * @param {number} to
+ */
+export const cuesWithin = (cues, from, to) =>
+  cues.filter(({ start, end }) => end > from && start < to).map((cue) => ({ ...cue, start: Math.max(from, cue.start) - from, end: Math.min(to, cue.end) - from }));
+
+/**
  * Where on the sheet: `thumbnails.jpg#xywh=320,90,160,90`.
  *
  * @param {string} text

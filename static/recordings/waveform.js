@@ -6,6 +6,33 @@ export const BARS = 240;
 export const HEIGHT = 100;
 
 /**
+ * The waveform of a stretch and of some people, on its own time. How loud it was is known of all together only.
+ *
+ * @param {Waveform} waveform
+ * @param {number} from  seconds
+ * @param {number} to
+ * @param {string[] | null} people  null: all
+ * @returns {Waveform}
+ */
+export function waveformWithin(waveform, from, to, people) {
+  const fromMs = from * 1000;
+  const speaking = waveform.speaking
+    .filter(({ participant }) => !people || people.includes(participant))
+    .map((one) => ({ ...one, spans: spansWithin(one.spans, fromMs, to * 1000) }));
+  const peaks = people ? [0] : waveform.peaks.slice(Math.round(from * waveform.per_second), Math.round(to * waveform.per_second));
+  return { ...waveform, peaks, speaking };
+}
+
+/**
+ * @param {[number, number][]} spans  milliseconds
+ * @param {number} from
+ * @param {number} to
+ * @returns {[number, number][]}
+ */
+const spansWithin = (spans, from, to) =>
+  spans.filter(([start, end]) => end > from && start < to).map(([start, end]) => [Math.max(from, start) - from, Math.min(to, end) - from]);
+
+/**
  * As many peaks as there are bars: the loudest of each stretch.
  *
  * @param {number[]} peaks  0 to 255

@@ -13,9 +13,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def library(visitor):
-    """The host's recordings page, with one recording of two people in which a moment was marked."""
-    ana, _, room = two_recorded(visitor, "Library")
+    """The host's recordings page, with one recording of two people in which somebody wrote and a moment was marked."""
+    ana, ben, room = two_recorded(visitor, "Library")
     reaches(ana, 90)
+    ben.page.click("#show-chat")
+    ben.page.fill("[data-testid=chat-input]", "Here are the figures")
+    ben.page.click("[data-testid=chat-send]")
     ana.page.keyboard.press("k")
     reaches(ana, 150)
     ana.page.click("[data-testid=record-stop]")
@@ -106,3 +109,78 @@ def test_a_link_with_a_password_shows_the_recording_until_it_is_taken_back(libra
     guest.reload()
     guest.wait_for_selector("#problem:not([hidden])")
     assert not guest.is_visible("[data-testid=recording-item]")
+
+
+CAPTIONS = "WEBVTT\n\n00:00.000 --> 00:09.000\nGood morning\n"
+
+
+def plays(page) -> None:
+    page.evaluate("() => document.querySelector('[data-testid=player]').play()")
+    page.wait_for_function("() => document.querySelector('[data-testid=player]').currentTime > 0.5")
+
+
+@pytest.mark.timeout(300)
+def test_chat_captions_and_single_people_run_beside_the_film_on_its_time(library, tmp_path):
+    page = library
+    line = page.locator("[data-testid=chat-beside] li")
+    assert "Ben" in line.inner_text()
+    assert "Here are the figures" in line.inner_text()
+    line.locator("button").click()
+    assert seconds(page) > 0.5
+    assert line.get_attribute("aria-current") == "true"
+
+    (tmp_path / "words.vtt").write_text(CAPTIONS)
+    page.click("[data-testid=captions]")
+    page.set_input_files("[data-testid=captions-file]", tmp_path / "words.vtt")
+    page.click("[data-testid=bring-captions]")
+    shown = "document.querySelector('[data-testid=player]').textTracks[0]?.cues?.[0]?.text"
+    page.wait_for_function(f"() => {shown} === 'Good morning'")
+
+    page.locator("[data-testid=people] button", has_text="Ben").click()
+    page.locator("[data-testid=seek]").fill("0")
+    plays(page)
+    page.wait_for_function("() => document.querySelectorAll('[data-testid=together] figure:not([hidden])').length === 1")
+    assert page.inner_text("[data-testid=together] figcaption") == "Ben"
+    page.locator("[data-testid=people] button", has_text="Ana").click()
+    page.wait_for_function("() => document.querySelectorAll('[data-testid=together] figure:not([hidden])').length === 2")
+    own = "[...document.querySelectorAll('[data-testid=together] :is(video, audio)')]"
+    apart = f"() => Math.max(...{own}.map((one) => Math.abs(one.playbackRate - 1)))"
+    # Less than 45 ms from the film (ITU-R BT.1359 notices more): so little faster or slower are they played.
+    page.wait_for_function(f"() => ({apart})() < 0.045")
+    page.locator("[data-testid=people] button", has_text="Ana").click()
+    page.locator("[data-testid=people] button", has_text="Ben").click()
+    assert not page.is_visible("[data-testid=together]")
+    assert not page.evaluate("() => document.querySelector('[data-testid=player]').muted")
+
+
+@pytest.mark.timeout(300)
+def test_another_film_is_made_watched_and_deleted_and_a_person_is_taken_out(library):
+    page = library
+    page.click("[data-testid=another-film]")
+    page.click("[data-testid=versions] label:has-text('Speaker')")
+    page.uncheck("[data-testid=versions] label:has-text('Ana') input")
+    page.fill("[data-testid=version-to]", "nine")
+    page.fill("[data-testid=version-title]", "Only Ben")
+    page.click("[data-testid=make-version]")
+    assert page.is_visible("#version-problem")
+    page.fill("[data-testid=version-to]", "0:02")
+    page.click("[data-testid=make-version]")
+
+    film = page.locator("[data-testid=film][data-version='2']")
+    film.locator("[data-testid=download-version]").wait_for(timeout=60_000)
+    assert "Ben" in film.locator(".facts").inner_text()
+    film.locator("[data-testid=watch-film]").click()
+    page.wait_for_function("() => Math.abs(document.querySelector('[data-testid=player]').duration - 2) < 0.3")
+    assert page.locator(".speaking li .name").all_text_contents() == ["Ben"]
+    name, _ = download(page, film.locator("[data-testid=download-version]"))
+    assert name.endswith("Library – Only Ben.mp4")
+    film.locator("[data-testid=delete-version]").click()
+    film.wait_for(state="detached")
+
+    page.locator(".track-count").click()
+    page.locator(".track-list > li", has_text="Ben").locator("[data-testid=remove-person]").click()
+    page.click("[data-testid=confirm-delete]")
+    page.wait_for_selector("[data-testid=removed]:not([hidden])")
+    page.wait_for_selector("[data-testid=recording-item][data-state=ready]", timeout=120_000)
+    page.wait_for_function("() => document.querySelectorAll('.track-list > li').length === 1")
+    assert page.inner_text(".track-list .person") == "Ana"

@@ -28,7 +28,9 @@ class Line:
         self.ended: list[str | None] = []
         self.answers: list[dict[str, Any]] = []
         self.sender = Sender(**tracks)
-        self.peer = Peer("pana", IceServers({"ice_servers": []}, self._never), self._answer, self._take, self.ended.append)
+        self.heard: list[str] = []
+        ice = IceServers({"ice_servers": []}, self._never)
+        self.peer = Peer("pana", ice, self._answer, self._take, self.ended.append, self.heard.append)
 
     async def _never(self) -> dict[str, Any]:
         raise AssertionError("nothing is to be renewed")
@@ -124,3 +126,19 @@ def test_an_answer_that_cannot_be_delivered_keeps_nobody_else_waiting() -> None:
             assert stuck.frames == {}
 
     asyncio.run(story())
+
+
+def test_what_is_written_into_the_chat_channel_is_heard_and_nothing_else() -> None:
+    async def story() -> list[str]:
+        async with Line(microphone=Voice()) as line:
+            chat = line.sender.connection.createDataChannel("chat")
+            files = line.sender.connection.createDataChannel("files")
+            await line.offers()
+            await until(lambda: chat.readyState == files.readyState == "open")
+            files.send('{"text": "a file"}')
+            for text in ('{"text": "Hello"}', "[]", "no json", '{"text": 7}', '{"text": "  "}', '{"text": "Bye"}'):
+                chat.send(text)
+            await until(lambda: "Bye" in line.heard)
+            return line.heard
+
+    assert asyncio.run(story()) == ["Hello", "Bye"]
