@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import supervisor
-from signaling import auth, calls, db, keeping, pages, presence, recordings, rooms
+from signaling import auth, calls, db, disposal, keeping, pages, presence, recordings, rooms
 from signaling.api import api
 from signaling.config import BadSetting, Settings
 from signaling.lean import LeanFlask
@@ -29,7 +29,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     server.every(0.1, expire_polls)
     server.every(1.0, rooms.sweep_vanished)
     server.every(2.0, recordings.sweep)
-    server.every(600.0, keeping.sweep)
+    server.every(600.0, keeping.sweep, aside=True)
+    server.every(30.0, disposal.finish, aside=True)
     server.every(5.0, presence.adopt_orphans)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

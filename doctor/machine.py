@@ -1,5 +1,6 @@
 """This machine's side: the data folder, the database, the storage, the broker and who waits behind it."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -14,7 +15,8 @@ from doctor.finding import Finding, failed, ok, skipped, warning
 from recorder.config import Settings as RecorderSettings
 from signaling import db, recordings, rooms
 from signaling.config import Settings
-from signaling.storage import Storage
+from signaling.errors import Problem
+from signaling.server import storage_of
 
 # With less a recorder stops, and an hour of four people is about 5 GB.
 LITTLE_BYTES = 5 << 30
@@ -83,12 +85,17 @@ def _recorders(waiting: int) -> Finding:
 
 def storage(settings: Settings) -> Finding:
     about = "storage"
-    kept, name = Storage(settings.data_dir / "files"), f"doctor-{os.getpid()}"
+    name = f"doctor-{os.getpid()}"
     try:
+        kept = storage_of(settings)
         kept.append(name, "probe", 0, io.BytesIO(b"probe"), 5)
-        kept.publish(name, "probe", f"{name}/probe")
-        read_back = kept.file(f"{name}/probe").read_bytes()
+        kept.keep(name, "probe", f"{name}/probe", 5, hashlib.sha256(b"probe").hexdigest())
+        with kept.open(f"{name}/probe") as file:
+            read_back = file.read()
         kept.delete_recording(name)
+    except (Problem, ValueError) as error:
+        why = error.detail if isinstance(error, Problem) else f"{error}."
+        return failed(about, why, "Check LETTERBOX_STORAGE_URL, its bucket, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
     except OSError as error:
         return failed(about, f"A file cannot be written: {error}.", "Check the data folder's owner and its free space.")
     if read_back != b"probe":

@@ -2,13 +2,15 @@
 
 import mimetypes
 import threading
+import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, request, send_file
+from flask import Blueprint, Response, current_app, redirect, request
 from sqlalchemy import Connection, Row, select
+from werkzeug.http import dump_options_header
+from werkzeug.wsgi import wrap_file
 from zipstream import ZipStream
 
 from signaling import (
@@ -365,10 +367,10 @@ def archive(recording: str) -> Any:
         _still_shared(connection, share, files)
     packed = ZipStream(sized=True)
     for row in files:
-        packed.add_path(_file(row.path), row.name)
+        packed.add(_chunks(row.path), row.name, size=row.bytes)
     response = Response(iter(packed), content_type="application/zip")
     response.content_length = len(packed)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Content-Disposition"] = _disposition(name, "attachment")
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -379,11 +381,25 @@ def _still_shared(connection: Connection, share: str, files: list[Row[Any]]) -> 
         raise errors.not_yours("This link has ended, or was taken back. Ask who sent it.")
 
 
-def _file(key: str) -> Path:
+def _disposition(name: str, kind: str) -> str:
+    """A Content-Disposition header (RFC 6266): kind is attachment or inline. Old clients get a name they can read."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+    names = {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
+    return dump_options_header(kind, names)
+
+
+def _open(key: str) -> IO[bytes]:
     try:
-        return server().storage.file(key)
+        return server().storage.open(key)
     except FileNotFoundError:
         raise errors.no_such_file() from None
+
+
+def _chunks(key: str) -> Iterator[bytes]:
+    """A file when its turn comes."""
+    with _open(key) as file:
+        while data := file.read(1 << 18):
+            yield data
 
 
 @call(api, "GET", "/artifacts/<artifact>/<path:name>", "Download a file by its signed address", "anyone")
@@ -393,14 +409,20 @@ def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for
     with server().reading() as connection:
         row = recordings.artifact(connection, artifact)
         _still_shared(connection, share, [row])
-    response = send_file(
-        _file(row.path),
-        row.media_type,
-        conditional=True,
-        etag=row.sha256,
-        download_name=row.name,
-        as_attachment="download" in request.args,
-    )
+    as_attachment = "download" in request.args
+    disposition = _disposition(row.name, "attachment" if as_attachment else "inline")
+    # What a page reads in a script comes from us; what people take along or watch may come from the storage.
+    direct = not ours and (as_attachment or row.kind in ("track", "composed"))
+    elsewhere = server().storage.signed_url(row.path, disposition, row.media_type) if direct else None
+    if elsewhere is not None:
+        response = redirect(elsewhere)
+        response.headers["Cache-Control"] = "private, no-store"
+        return response
+    response = Response(wrap_file(request.environ, _open(row.path)), mimetype=row.media_type, direct_passthrough=True)
+    response.content_length = row.bytes
+    response.set_etag(row.sha256)
+    response.headers["Content-Disposition"] = disposition
+    response = response.make_conditional(request.environ, accept_ranges=True, complete_length=row.bytes)
     # A name is for good: the same address never shows other bytes. Private: it is one person's permission.
     response.headers["Cache-Control"] = "private, max-age=3600"
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -444,10 +466,9 @@ def remove_people(recording: str) -> Any:
 def bring_captions(recording: str) -> Any:
     wish = body(schemas.Captions)
     by = _host_of_recording(recording)
-    file = captions.keep(server(), recording, wish.text, wish.language)
+    recordings.publish(server(), recording, captions.receive(server(), recording, wish.text, wish.language))
     with server().transaction() as tx:
         recordings.note(tx, recording, "captions", by, {"language": wish.language})
-        recordings.publish(server(), tx, recording, file)
         found = recordings.of_id(tx.connection, recording)
     return _with_links(found), 201
 
@@ -604,10 +625,7 @@ def publish(recording: str) -> Any:
     if known is not None and server().storage.received(recording, wish.name) == 0:
         return known, 201
     try:
-        # Before the transaction: reading a long recording through takes seconds, and everybody's messages would wait.
-        server().storage.check(recording, wish.name, wish.bytes, wish.sha256)
-        with server().transaction() as tx:
-            return recordings.publish(server(), tx, recording, file), 201
+        return recordings.publish(server(), recording, file), 201
     except NotTheSame as error:
         raise errors.Problem(422, "not-the-same", "The upload is not what was announced", str(error)) from None
 

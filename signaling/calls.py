@@ -29,6 +29,12 @@ def server() -> Server:
     return found
 
 
+def server_of(app: Flask) -> Server:
+    """The server behind an application, outside of any request."""
+    found: Server = app.extensions["letterbox"]
+    return found
+
+
 def callers() -> auth.Callers:
     found: auth.Callers = current_app.extensions["letterbox_callers"]
     return found

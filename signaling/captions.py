@@ -11,7 +11,7 @@ from signaling import errors
 from signaling.server import Server
 
 
-def keep(server: Server, recording: str, text: str, language: str) -> dict[str, Any]:
+def receive(server: Server, recording: str, text: str, language: str) -> dict[str, Any]:
     """Check them and put them where uploads are. Returns the file, to be published: recordings.publish.
 
     Raises malformed for what is no WebVTT, or says nothing.

@@ -39,6 +39,10 @@ class Settings:
     database_url: str = _setting(
         "", str, "SQLAlchemy URL; empty: SQLite in the data folder; `postgresql+psycopg://…` for many nodes"
     )
+    storage_url: str = _setting(
+        "", str, "where recordings are kept; empty: in the data folder; `s3://bucket/prefix?endpoint=https://…&region=…`"
+    )
+    downloads: str = _setting("app", str, "downloads come through the `app`, or, with S3, by `signed` addresses from the storage")
     durability: str = _setting(
         "process",
         str,
@@ -120,6 +124,10 @@ def variable(name: str) -> str:
 def _checked(settings: Settings) -> Settings:
     if settings.durability not in ("process", "power"):
         raise BadSetting(f"LETTERBOX_DURABILITY={settings.durability!r} cannot be used: say `process` or `power`.")
+    if settings.downloads not in ("app", "signed"):
+        raise BadSetting(f"LETTERBOX_DOWNLOADS={settings.downloads!r} cannot be used: say `app` or `signed`.")
+    if settings.storage_url and not settings.storage_url.startswith("s3://"):
+        raise BadSetting(f"LETTERBOX_STORAGE_URL={settings.storage_url!r} cannot be used: say s3://bucket/prefix?endpoint=https://…")
     if settings.hot_path not in ("direct", "flask"):
         raise BadSetting(f"LETTERBOX_HOT_PATH={settings.hot_path!r} cannot be used: say `direct` or `flask`.")
     if settings.consent not in ("ask", "notice"):

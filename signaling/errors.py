@@ -28,6 +28,16 @@ class Problem(Exception):
         } | self.extra
 
 
+def storage_away(why: str) -> Problem:
+    detail = f"Where recordings are kept does not answer ({why}). Nothing is lost: try again, or tell the administrator."
+    return Problem(503, "storage-away", "The storage is away", detail, retry_after_s=5)
+
+
+def storage_full() -> Problem:
+    detail = "There is no room left where recordings are kept. What is there is safe; the administrator can make room."
+    return Problem(507, "storage-full", "The storage is full", detail, retry_after_s=60)
+
+
 def bad_token() -> Problem:
     return Problem(401, "bad-token", "Who are you?", "The token is missing or not valid here. Join the room again.")
 

@@ -182,6 +182,14 @@ class Event(Base):
     at_ms: Mapped[int]
 
 
+class Disposal(Base):
+    """A file that is to be deleted from the storage, or `<recording>/` for all of a recording's: until it is."""
+
+    __tablename__ = "disposal"
+    path: Mapped[str] = mapped_column(String(80), primary_key=True)
+    at_ms: Mapped[int]
+
+
 class Share(Base):
     """A link that opens one recording to whoever has it. name: for whom, as the host wrote it.
 

@@ -105,8 +105,10 @@ def install(app: Flask) -> None:
     # Where no reverse proxy does it: what a page needs before media is a third of its size then. Nothing of the API's.
     app.config["COMPRESS_REGISTER"] = False
     compress = Compress(app)
+    films = calls.server_of(app).storage.origin
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        f"media-src 'self' blob: {films}; "
         "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; manifest-src 'self'; "
         "worker-src 'self'"
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from signaling import errors, ids, jobs, queue, rooms
+from signaling import disposal, errors, ids, jobs, queue, rooms
 from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment, Share, Version
 from signaling.server import Server, Transaction
 
@@ -350,19 +350,32 @@ def _finish(server: Server, tx: Transaction, recording: str, reason: str, durati
     return steps
 
 
-def publish(server: Server, tx: Transaction, recording: str, file: dict[str, Any]) -> dict[str, Any]:
-    """A finished and checked upload becomes an artifact, replacing one of the same name. Raises storage.NotTheSame.
+def publish(server: Server, recording: str, file: dict[str, Any]) -> dict[str, Any]:
+    """A finished upload becomes an artifact, replacing one of the same name. Raises storage.NotTheSame.
 
     file: name, kind, media_type, bytes, sha256, meta.
     """
-    find(tx.connection, recording)
     artifact = ids.short_id("a")
     key = f"{recording}/{artifact}"
-    server.storage.publish(recording, file["name"], key)
-    tx.after_commit.append(lambda: server.storage.forget_upload(recording, file["name"]))
+    # Before the transaction: reading a long recording through takes seconds, and everybody's messages would wait.
+    server.storage.keep(recording, file["name"], key, file["bytes"], file["sha256"])
+    try:
+        with server.transaction() as tx:
+            known = _publish(server, tx, recording, file, artifact, key)
+    except errors.Problem as problem:
+        # A database that went away in the middle may have taken it all the same.
+        if problem.status < 500:
+            server.storage.delete(key)
+        raise
+    server.storage.forget_upload(recording, file["name"])
+    return known
+
+
+def _publish(server: Server, tx: Transaction, recording: str, file: dict[str, Any], artifact: str, key: str) -> dict[str, Any]:
+    find(tx.connection, recording)
     if file["kind"] == "track" and file["meta"].get("participant") in removed(tx.connection, recording):
         # A recorder that was away brings what must not be kept any more.
-        server.storage.delete(key)
+        disposal.dispose(server, tx, [key])
         return {"id": ""} | file
     columns = (Artifact.id, Artifact.name, Artifact.kind, Artifact.meta, Artifact.path)
     mine = tx.connection.execute(select(*columns).where(Artifact.recording_id == recording))
@@ -381,7 +394,7 @@ def _is_same_version(row: Row[Any], file: dict[str, Any]) -> bool:
 def discard(server: Server, tx: Transaction, rows: list[Row[Any]]) -> None:
     """Delete these artifacts (id, path), and their files as soon as that is settled."""
     tx.connection.execute(delete(Artifact).where(Artifact.id.in_([row.id for row in rows])))
-    tx.after_commit += [lambda path=row.path: server.storage.delete(path) for row in rows]  # type: ignore[misc]
+    disposal.dispose(server, tx, [row.path for row in rows])
 
 
 REMOVED = "person-removed"
@@ -557,7 +570,7 @@ def remove(server: Server, tx: Transaction, recording: str, by: str) -> dict[str
     tx.connection.execute(delete(Recording).where(Recording.id == recording))
     note(tx, recording, "deleted", by, gone)
     tx.notify(recorders(tx.connection), "forget", {"recording": recording})
-    tx.after_commit.append(lambda: server.storage.delete_recording(recording))
+    disposal.dispose(server, tx, [f"{recording}/"])
     return gone
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import people
 import pytest
+import s3
 
 import app as front_door
 from signaling import clock, db
@@ -213,3 +214,10 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         ahead[0] += int(seconds * 1000)
 
     return turn
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator["s3.SwiftServer"]:
+    """A real S3 service, with its bucket. Skips where it is not installed."""
+    with s3.running() as server:
+        yield server
