@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import supervisor
-from signaling import auth, calls, db, disposal, keeping, pages, presence, recordings, rooms
+from signaling import auth, calls, db, disposal, keeping, pages, presence, recordings, rooms, webhooks
 from signaling.api import api
 from signaling.config import BadSetting, Settings
 from signaling.lean import LeanFlask
@@ -32,6 +32,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     server.every(600.0, keeping.sweep, aside=True)
     server.every(30.0, disposal.finish, aside=True)
     server.every(5.0, presence.adopt_orphans)
+    if settings.webhook_url:
+        server.every(0.5, webhooks.Deliveries().sweep)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

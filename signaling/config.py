@@ -4,6 +4,7 @@ Each field is one `LETTERBOX_…` variable (README, "Settings"). A value that ca
 used stops the start with the variable's name and what it should look like.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class BadSetting(Exception):
@@ -86,6 +88,13 @@ class Settings:
     relay_only: bool = _setting(
         False, _yes, "`yes`: all media goes over TURN, so that nobody in a call learns another's address"
     )
+    webhook_url: str = _setting(
+        "",
+        str,
+        "told of recordings that start, are ready, fail or are deleted, e.g. `https://crm.example/letterbox`; empty: nobody "
+        "(docs/webhooks.md)",
+    )
+    webhook_secret: str = _setting("", str, "signs what is told there: `whsec_` and 24 to 64 random bytes in base64")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -140,6 +149,7 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting("LETTERBOX_TURN_URLS is set but LETTERBOX_TURN_SECRET is not: give coturn's static-auth-secret.")
     if settings.relay_only and not settings.turn_urls:
         raise BadSetting("LETTERBOX_RELAY_ONLY=yes needs a TURN server: set LETTERBOX_TURN_URLS, or no call can connect.")
+    _check_webhooks(settings)
     for name, schemes in (("stun_urls", ("stun:", "stuns:")), ("turn_urls", ("turn:", "turns:"))):
         for url in getattr(settings, name):
             if not url.startswith(schemes) or url.split(":", 1)[1].startswith("//"):
@@ -147,6 +157,23 @@ def _checked(settings: Settings) -> Settings:
                     f"{variable(name)} holds {url!r}, which cannot be used: write it like {schemes[0]}host:3478."
                 )
     return settings
+
+
+def _check_webhooks(settings: Settings) -> None:
+    if not settings.webhook_url:
+        return
+    parts = urlsplit(settings.webhook_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadSetting("LETTERBOX_WEBHOOK_URL cannot be used: write it like https://crm.example/letterbox.")
+    try:
+        length = len(base64.b64decode(settings.webhook_secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        length = 0
+    if not settings.webhook_secret.startswith("whsec_") or not 24 <= length <= 64:
+        raise BadSetting(
+            "LETTERBOX_WEBHOOK_URL needs a LETTERBOX_WEBHOOK_SECRET of `whsec_` and 24 to 64 bytes in base64. "
+            'Make one: echo "whsec_$(openssl rand -base64 32)"'
+        )
 
 
 def with_secrets(settings: Settings) -> Settings:

@@ -206,3 +206,18 @@ class Share(Base):
     opened_n: Mapped[int] = mapped_column(default=0)
     created_at_ms: Mapped[int]
     expires_at_ms: Mapped[int | None]
+
+
+class Webhook(Base):
+    """One event of a recording, kept until the receiver has taken it. n: its order within the recording, which may be gone.
+
+    body: the JSON text as it is signed. due_at_ms: when it is sent next; while it is being sent, when another may.
+    """
+
+    __tablename__ = "webhook"
+    recording_id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(12), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(default=0)
+    due_at_ms: Mapped[int]

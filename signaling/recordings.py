@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from signaling import disposal, errors, ids, jobs, queue, rooms
+from signaling import disposal, errors, ids, jobs, queue, rooms, webhooks
 from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment, Share, Version
 from signaling.server import Server, Transaction
 
@@ -71,7 +71,27 @@ def _tell(tx: Transaction, recording: str, **more: Any) -> dict[str, Any]:
 def _change(tx: Transaction, recording: str, from_states: tuple[str, ...], **values: Any) -> bool:
     """One conditional update; False when the recording was not in one of these states."""
     change = update(Recording).where(Recording.id == recording, Recording.state.in_(from_states)).values(**values)
-    return tx.connection.execute(change).rowcount == 1
+    changed = tx.connection.execute(change).rowcount == 1
+    if changed and "started_at_ms" in values:
+        _announce(tx, recording, "started")
+    elif changed and values.get("state") in SETTLED:
+        _announce(tx, recording, values["state"])
+    return changed
+
+
+def _announce(tx: Transaction, recording: str, kind: str, was: Row[Any] | None = None, **more: Any) -> None:
+    """Have another program told, if one wants to know. kind: started, ready, failed, deleted. was: its row, of a deleted one."""
+    if not tx.server.settings.webhook_url:
+        return
+    row = was or find(tx.connection, recording)
+    public_url = tx.server.settings.public_url.rstrip("/")
+    facts = {
+        "id": row.id, "room": row.room_id, "title": rooms.title_even_if_closed(tx.connection, row.room_id), "state": row.state,
+        "reason": row.reason, "requested_at_ms": row.requested_at_ms, "started_at_ms": row.started_at_ms,
+        "ended_at_ms": row.ended_at_ms, "duration_ms": row.duration_ms,
+        "url": f"{public_url}/r/{row.room_id}/recordings" if public_url else None,
+    }  # fmt: skip
+    webhooks.write(tx, kind, recording, facts | more)
 
 
 def note(tx: Transaction, recording: str, kind: str, actor: str, body: dict[str, Any] | None = None) -> None:
@@ -567,7 +587,8 @@ def remove(server: Server, tx: Transaction, recording: str, by: str) -> dict[str
     gone = {"files": len(sizes), "bytes": sum(sizes)}
     for table in (Job, Artifact, Segment, Share, Version):
         tx.connection.execute(delete(table).where(table.recording_id == recording))
-    tx.connection.execute(delete(Recording).where(Recording.id == recording))
+    if tx.connection.execute(delete(Recording).where(Recording.id == recording)).rowcount == 1:
+        _announce(tx, recording, "deleted", row, **gone)
     note(tx, recording, "deleted", by, gone)
     tx.notify(recorders(tx.connection), "forget", {"recording": recording})
     disposal.dispose(server, tx, [f"{recording}/"])

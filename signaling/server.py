@@ -40,7 +40,7 @@ class Transaction:
     """An open transaction. What it posts is delivered after it has committed; what it does not commit never was."""
 
     def __init__(self, server: "Server", connection: Connection) -> None:
-        self._server, self.connection = server, connection
+        self.server, self.connection = server, connection
         self.now_ms = clock.now_ms()
         self.deliveries: list[mailbox.Delivery] = []
         self.after_commit: list[Callable[[], None]] = []
@@ -56,7 +56,7 @@ class Transaction:
             self._write((), (mailbox.Notice(recipients, kind, json.dumps(body, separators=(",", ":"))),))
 
     def _write(self, postings: Sequence[mailbox.Posting], notices: Sequence[mailbox.Notice]) -> mailbox.Plan:
-        plan = mailbox.commit(self.connection, postings, notices, {}, self._server.settings.max_mailbox, self.now_ms)
+        plan = mailbox.commit(self.connection, postings, notices, {}, self.server.settings.max_mailbox, self.now_ms)
         self.deliveries += plan.deliveries
         return plan
 
@@ -64,7 +64,7 @@ class Transaction:
         """worker → participants: whose polls are held by other processes."""
         others: dict[str, set[str]] = defaultdict(set)
         for delivery in self.deliveries:
-            if delivery.worker and delivery.worker != self._server.worker:
+            if delivery.worker and delivery.worker != self.server.worker:
                 others[delivery.worker].add(delivery.recipient)
         return {worker: sorted(ids) for worker, ids in others.items()}
 
@@ -87,6 +87,8 @@ class Server:
         self._chores: list[tuple[Callable[[Server], None], float]] = []
         # Whether a recording may need something: looked at by the sweeps, so that they cost nothing while nothing is recorded.
         self.unsettled = True
+        # Whether an event was committed here that no webhook has told of yet.
+        self.untold = True
         # Whether something may have been committed that no poll here was told of.
         self.doubtful = False
 

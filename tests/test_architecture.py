@@ -18,7 +18,7 @@ ROWS = [
     {"wakeup", "delivery", "metrics"},
     {"several"},
     {"server"},
-    {"auth", "turn", "jobs", "rooms", "disposal"},
+    {"auth", "turn", "jobs", "rooms", "disposal", "webhooks"},
     {"presence", "recordings", "control"},
     {"consent", "shares", "keeping", "versions", "captions"},
     {"schemas"},
