@@ -76,7 +76,8 @@ class Ours:
         if person not in self.peers:
             self.live.people.append(LivePerson(id=person, name=person, joined_us=time.time_ns() // 1000))
         sink, ended = partial(self.tracks.take, person), partial(self.tracks.end, person)
-        peer = self.peers.setdefault(person, Peer(person, IceServers(NO_SERVERS, no_more), send, sink, ended))
+        ice, hear = IceServers(NO_SERVERS, no_more), lambda _text: None
+        peer = self.peers.setdefault(person, Peer(person, ice, send, sink, ended, hear))
         peer._send = send
         peer.take("offer", offer)
         return await answered
