@@ -34,7 +34,7 @@ from signaling import (
 from signaling.calls import answer, body, call, host_of, participant, recorder, server
 from signaling.models import Room
 from signaling.several import Asked, SeveralPolls
-from signaling.storage import NotTheSame, WrongOffset
+from signaling.storage import NotTheSame, Storage, WrongOffset
 
 api = Blueprint("api", __name__, url_prefix=calls.PREFIX)
 
@@ -367,7 +367,7 @@ def archive(recording: str) -> Any:
         _still_shared(connection, share, files)
     packed = ZipStream(sized=True)
     for row in files:
-        packed.add(_chunks(row.path), row.name, size=row.bytes)
+        packed.add(_chunks(server().storage, row.path), row.name, size=row.bytes)
     response = Response(iter(packed), content_type="application/zip")
     response.content_length = len(packed)
     response.headers["Content-Disposition"] = _disposition(name, "attachment")
@@ -395,9 +395,9 @@ def _open(key: str) -> IO[bytes]:
         raise errors.no_such_file() from None
 
 
-def _chunks(key: str) -> Iterator[bytes]:
-    """A file when its turn comes."""
-    with _open(key) as file:
+def _chunks(storage: Storage, key: str) -> Iterator[bytes]:
+    """A file when its turn comes: long after the request has been answered."""
+    with storage.open(key) as file:
         while data := file.read(1 << 18):
             yield data
 

@@ -1,9 +1,11 @@
 """A server, workers, and a recording handed in: the pipeline's stage."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,12 @@ class Workshop:
     def told(self, step: str) -> bool:
         """Whether the server has told the recorder to enqueue this step."""
         return any(message["kind"] == "process" and message["body"]["step"] == step for message in self.rec.hear())
+
+    def download_archive(self) -> zipfile.ZipFile:
+        """Everything at once, as a person takes it along."""
+        room = self.cast.door.get(f"rooms/{self.cast.room}/recordings", self.cast.host_key)
+        (recording,) = [one for one in room["recordings"] if one["id"] == self.recording]
+        return zipfile.ZipFile(io.BytesIO(httpx.get(self.cast.door.url + recording["archive"]).raise_for_status().content))
 
     def download(self, artifact: dict[str, Any]) -> Path:
         """As the host does it: by the signed address alone."""

@@ -27,6 +27,11 @@ def test_a_recording_becomes_a_film_on_postgresql_redis_and_s3(
             done = workshop.comes_to("ready", "failed")
             assert (done["state"], done["reason"]) == ("ready", None)
             assert Film(workshop.download(workshop.film())).seconds == pytest.approx(3, abs=0.1)
+            archive = workshop.download_archive()
+            assert {one.filename for one in archive.infolist() if one.filename.endswith(".webm")} == {
+                one["name"] for one in done["artifacts"] if one["kind"] == "track"
+            }
+            assert archive.testzip() is None
             kept = s3.names(s3_server, tmp_path.name)
             assert len([name for name in kept if "/recordings/" in name]) == len(done["artifacts"])
             assert not [name for name in kept if "/uploads/" in name]
