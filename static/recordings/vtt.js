@@ -31,13 +31,16 @@ function secondsOf(time) {
 /** @param {string} text */
 const plain = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
+// WebVTT counts whole milliseconds; a browser sent to 1.009 s may say that it stands at 1.008999.
+const GRAIN_S = 0.001;
+
 /**
  * The cue that belongs to a moment.
  *
  * @param {Cue[]} cues  in order
  * @param {number} second
  */
-export const cueAt = (cues, second) => cues.findLast(({ start }) => start <= second);
+export const cueAt = (cues, second) => cues.findLast(({ start }) => start < second + GRAIN_S);
 
 /**
  * The cues of a stretch, on its own time.

@@ -5,15 +5,22 @@ import zipfile
 
 import pytest
 
+from tests.journeys.house import Visitor
 from tests.journeys.test_recording import download, reaches, two_recorded
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def library(visitor):
+@pytest.fixture(scope="module")
+def recorded(browser, whole_house):
     """The host's recordings page, with one recording of two people in which somebody wrote and a moment was marked."""
+    here = []
+
+    def visitor():
+        here.append(Visitor(browser, whole_house))
+        return here[-1]
+
     ana, ben, room = two_recorded(visitor, "Library")
     reaches(ana, 90)
     ben.page.click("#show-chat")
@@ -24,8 +31,17 @@ def library(visitor):
     ana.page.click("[data-testid=record-stop]")
     ana.page.goto(f"{ana.house.url}{room}/recordings")
     ana.page.wait_for_selector("[data-testid=recording-item][data-state=ready]", timeout=120_000)
-    ana.page.wait_for_selector("[data-testid=chapters] button")
-    return ana.page
+    yield ana.page
+    for one in here:
+        one.leaves()
+
+
+@pytest.fixture
+def library(recorded):
+    """The same page, opened anew."""
+    recorded.reload()
+    recorded.wait_for_selector("[data-testid=chapters] button")
+    return recorded
 
 
 def seconds(page) -> float:

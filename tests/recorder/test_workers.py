@@ -33,9 +33,9 @@ def test_a_worker_killed_at_the_end_of_any_step_is_followed_by_another(broker: s
         for step in STEPS:
             eventually(lambda step=step: (told / f"{workshop.recording}-{step}-1").exists(), LIMIT_S)
             workshop.kill()
+            workshop.work("tests.hanging", **environ)
             # Nobody but the server knows, and tells a recorder: here that is us.
             eventually(lambda step=step: workshop.told(step), LIMIT_S)
-            workshop.work("tests.hanging", **environ)
             workshop.enqueue(step)
         done = workshop.comes_to("ready", "failed")
         assert (done["state"], done["reason"]) == ("ready", None)

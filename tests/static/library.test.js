@@ -23,6 +23,7 @@ test("a moment belongs to the cue that began last", () => {
   const cues = cuesOf(CHAPTERS);
   assert.equal(cueAt(cues, 19.9)?.text, "Beginning");
   assert.equal(cueAt(cues, 20)?.text, "a < b & c");
+  assert.equal(cueAt(cues, 19.999001)?.text, "a < b & c", "a browser's own rounding is not taken for the time before");
   assert.equal(cueAt([], 5), undefined);
 });
 
