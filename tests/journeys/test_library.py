@@ -1,12 +1,16 @@
 """After the call: a recording is looked at, searched, and taken along, through the page."""
 
+import contextlib
+import hashlib
 import io
+import sqlite3
 import zipfile
 
 import pytest
 
 from tests.journeys.house import Visitor
 from tests.journeys.test_recording import download, reaches, two_recorded
+from tests.lines import CuttingLine
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
@@ -123,6 +127,46 @@ def test_a_link_with_a_password_shows_the_recording_until_it_is_taken_back(libra
     row.wait_for(state="detached")
 
     guest.reload()
+    guest.wait_for_selector("#problem:not([hidden])")
+    assert not guest.is_visible("[data-testid=recording-item]")
+
+
+def shared(host, visitor) -> tuple:
+    """(someone with a link that lapses, the link): the recording is open before them."""
+    host.click("[data-testid=share]")
+    host.click("[data-testid=make-share]")
+    host.wait_for_selector("#made-share:not([hidden])")
+    return visitor().page, host.input_value("[data-testid=share-link]")
+
+
+@pytest.mark.timeout(240)
+def test_a_download_that_is_cut_again_and_again_arrives_whole(library, visitor, whole_house):
+    guest, link = shared(library, visitor)
+    line = CuttingLine(whole_house.port)
+    guest.goto(link.replace(f":{whole_house.port}/", f":{line.port}/"))
+    film = guest.locator("[data-testid=download-composed]")
+    film.wait_for()
+    asked = "async url => Object.fromEntries((await fetch(url, { method: 'HEAD' })).headers)"
+    told = guest.evaluate(asked, film.get_attribute("href"))
+
+    line.after_bytes, line.way, line.cuts_left = int(told["content-length"]) // 4, "down", 3
+    _, data = download(guest, film)
+
+    assert line.cut == 3
+    assert told["etag"] == f'"{hashlib.sha256(data).hexdigest()}"'
+    line.close()
+
+
+@pytest.mark.timeout(240)
+def test_a_link_opens_nothing_after_its_end(library, visitor, whole_house):
+    guest, link = shared(library, visitor)
+    guest.goto(link)
+    guest.wait_for_selector("[data-testid=recording-item]")
+
+    with contextlib.closing(sqlite3.connect(whole_house.data / "letterbox.db")) as database, database:
+        database.execute("UPDATE share SET expires_at_ms = expires_at_ms - 8 * 86400 * 1000 WHERE expires_at_ms IS NOT NULL")
+    guest.reload()
+
     guest.wait_for_selector("#problem:not([hidden])")
     assert not guest.is_visible("[data-testid=recording-item]")
 
