@@ -54,20 +54,21 @@ def camera(path: Path, number: int, seconds: int) -> None:
 
 
 def voice(path: Path, number: int, seconds: int) -> None:
-    """Opus: a tone that comes and goes."""
-    at = np.arange(seconds * HZ) / HZ
-    samples = np.tile((0.2 * np.sin(2 * np.pi * (200 + 90 * number) * at) * (at % 2 < 1)).astype(np.float32), (2, 1))
+    """Opus: a tone of whole hertz that is there each other second."""
+    at = np.arange(2 * HZ) / HZ
+    samples = np.tile((0.2 * np.sin(2 * np.pi * (200 + 90 * number) * at) * (at < 1)).astype(np.float32), (2, 1))
     container: Any
     with av.open(str(path), "w", format="webm") as container:
         stream = container.add_stream("libopus", rate=HZ, layout="stereo")
-        for start in range(0, samples.shape[1], 960):
-            frame = av.AudioFrame.from_ndarray(samples[:, start : start + 960].copy(), format="fltp", layout="stereo")
+        for start in range(0, seconds * HZ, 960):
+            first = start % samples.shape[1]
+            frame = av.AudioFrame.from_ndarray(samples[:, first : first + 960].copy(), format="fltp", layout="stereo")
             frame.rate, frame.pts, frame.time_base = HZ, start, Fraction(1, HZ)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
-def recording(folder: Path, seconds: int) -> Manifest:
+def recording(folder: Path, seconds: int, camera: Callable[[Path, int, int], None] = camera) -> Manifest:
     """Four people with camera and microphone, all there from the beginning to the end."""
     length_us = seconds * 1_000_000
     made = Manifest(recording="r", room="r", title="Bench", started_at_ms=0, duration_us=length_us)
