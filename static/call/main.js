@@ -1,20 +1,27 @@
 // The room page: reads what the server put into it, and wires the parts. See room.js for the call itself.
 
 import { Away, Refused, call } from "./api.js";
+import { ChatView, rise } from "./chat.js";
+import { choose, chosenIn } from "./choices.js";
 import { Choice, Consent, Question } from "./consent.js";
+import { Devices } from "./devices.js";
 import { announce, find, setIcon } from "./dom.js";
 import { hostKeyOf } from "./hosts.js";
-import * as media from "./media.js";
+import { LAYOUTS } from "./layout.js";
 import { Network } from "./network.js";
+import { Own } from "./own.js";
 import { Panel } from "./panel.js";
 import { powersOf } from "./powers.js";
 import { preflight } from "./preflight.js";
 import { Prejoin } from "./prejoin.js";
+import { heightStep } from "./quality.js";
 import { RecordingControl } from "./recording.js";
 import { Room } from "./room.js";
+import { REACTIONS, Talk } from "./talk.js";
 import { t } from "./text.js";
 import { Tiles } from "./tiles.js";
 import { onOtherNetwork, onWake } from "./wake.js";
+import { Watch } from "./watch.js";
 import { wordsOf } from "./words.js";
 
 /** @typedef {import("./room.js").Participant} Participant */
@@ -26,14 +33,11 @@ const hostKey = hostKeyOf(roomId, roomTitle);
 const LOOK_MS = 4000;
 const REJOIN = `letterbox.rejoin.${roomId}`;
 
-const tiles = new Tiles(() => (find("#blocked").hidden = false));
+const tiles = new Tiles({ blocked: () => (find("#blocked").hidden = false), arranged: () => sayHeights() });
+const chatView = new ChatView();
 const panel = new Panel((tab) => (tab === "connection" ? network.show() : network.hide()));
 const recording = new RecordingControl((action) => void act(action), (id) => room.participants.get(id)?.name ?? room.me?.name ?? "");
 
-/** @type {MediaStream} */
-let camera = new MediaStream();
-/** @type {MediaStream | null} */
-let screen = null;
 /** @type {Map<string, MediaState>} what each has said of camera and microphone */
 const mediaStates = new Map();
 
@@ -47,6 +51,8 @@ const room = new Room(roomId, {
   left(participant) {
     tiles.remove(participant.id);
     mediaStates.delete(participant.id);
+    watch.forget(participant.id);
+    talk.forget(participant.id);
     showPeople();
     if (participant.kind === "person" && room.token) announce(t("notice.left", { name: participant.name }));
   },
@@ -56,6 +62,7 @@ const room = new Room(roomId, {
   mediaState(participant, state) {
     tiles.setMedia(participant.id, state);
     if (!state.screen) tiles.hide(participant, "screen");
+    if (state.hand_at_ms && !mediaStates.get(participant.id)?.hand_at_ms) announce(t("hand.up", { name: participant.name }));
     mediaStates.set(participant.id, state);
     showPeople();
   },
@@ -72,10 +79,10 @@ const room = new Room(roomId, {
     showSettings(settings);
     showPowers();
   },
-  chat(participant, text, atMs) {
-    const isMine = participant.id === room.me?.id;
-    panel.addMessage(participant.name, text, atMs, isMine);
-    if (!isMine && !panel.showsChat) announce(t("chat.from", { name: participant.name, text: text.slice(0, 120) }));
+  told: (participant, body) => talk.take(participant, body),
+  canTell(participant) {
+    talk.canAsk(participant.id);
+    sayHeights();
   },
   connection(state) {
     const notice = find("#connection");
@@ -85,6 +92,33 @@ const room = new Room(roomId, {
   ended: (reason) => void ended(reason),
 });
 
+const own = new Own(room, {
+  changed: () => showMyState(),
+  show: (track, source) => room.me && tiles.show(room.me, track, source),
+  hide: (source) => room.me && tiles.hide(room.me, source),
+});
+const talk = new Talk({
+  tell: (to, body) => room.tell(to, body),
+  onLine(line, next) {
+    chatView.add(line, next);
+    if (line.isMine || line.isOld || panel.showsChat) return;
+    panel.count(panel.unread + 1);
+    announce(t("chat.from", { name: line.name, text: line.text.slice(0, 120) }));
+  },
+  onReaction(participant, reaction) {
+    rise(tiles.tiles.get(participant.id), reaction);
+    announce(t("reaction.from", { name: participant.name, reaction }));
+  },
+});
+const watch = new Watch(room, {
+  speaking: (speaking, recent) => tiles.setSpeaking(speaking, recent),
+  link: (id, verdict, cause, figure) => tiles.setLink(id, verdict, cause ? t(`link.${cause}`, { figure }) : ""),
+  hint: (hint) => announce(t(`hint.${hint}`)),
+});
+const devices = new Devices({
+  tracks: () => ({ audio: own.track("microphone"), video: own.track("camera") }),
+  change: (change) => apply(change),
+});
 const network = new Network(room);
 const question = new Question((yes, text) => void consent.decide(yes, text));
 const choice = new Choice();
@@ -100,8 +134,8 @@ const consent = new Consent({
 
 const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn, answer }) => {
   try {
-    camera = stream;
     consent.chosen = choice.wish(answer, document.documentElement.lang);
+    await own.begin(stream, { microphone, camera: cameraOn && chosenIn(localStorage).data !== "sound" });
     await enter(name, microphone, cameraOn);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Away)) throw error;
@@ -116,20 +150,21 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn,
  * @param {boolean} cameraOn
  */
 async function enter(name, microphone, cameraOn) {
-  if (!cameraOn) for (const off of camera.getVideoTracks()) close(off);
-  const [audio] = camera.getAudioTracks();
-  const [video] = camera.getVideoTracks();
-  if (audio) await send("microphone", audio);
-  if (video) await send("camera", video);
-  room.mediaState = { microphone: Boolean(audio) && microphone, camera: Boolean(video), screen: false };
-  await room.join(name, hostKey);
+  const chosen = chosenIn(localStorage);
+  room.useLowData(chosen.data === "low");
+  const { participants } = await room.join(name, hostKey);
+  talk.arrive(participants);
   sessionStorage.setItem(REJOIN, JSON.stringify({ name, microphone, camera: cameraOn }));
   prejoin.hide();
   find("#call").hidden = false;
   document.body.classList.add("in-call");
   const me = /** @type {Participant} */ (room.me);
   tiles.add(me, true);
+  const video = own.track("camera");
   if (video) tiles.show(me, video, "camera");
+  void tiles.listenOn(chosen.sink);
+  showLayout(chosen.layout);
+  watch.start();
   showMyState();
   showPeople();
 }
@@ -137,9 +172,21 @@ async function enter(name, microphone, cameraOn) {
 function showPeople() {
   const everybody = [...(room.me ? [room.me] : []), ...room.participants.values()];
   const marks = new Map(everybody.map((one) => [one.id, markOf(one)]));
-  panel.showPeople(everybody.sort((one, other) => one.joined_at_ms - other.joined_at_ms), room.me?.id, mediaStates, marks);
+  panel.showPeople(everybody.sort(byHandThenTime), room.me?.id, mediaStates, marks);
   for (const [id, mark] of marks) tiles.setMark(id, mark);
   showPowers();
+}
+
+/**
+ * Who has raised a hand comes first, the longest up before the others.
+ *
+ * @param {Participant} one
+ * @param {Participant} other
+ */
+function byHandThenTime(one, other) {
+  const hand = (/** @type {Participant} */ { id }) => mediaStates.get(id)?.hand_at_ms || Infinity;
+  const [ours, theirs] = [hand(one), hand(other)];
+  return ours === theirs ? one.joined_at_ms - other.joined_at_ms : ours - theirs;
 }
 
 function showPowers() {
@@ -205,6 +252,11 @@ function showMyState() {
   setIcon(find("[data-testid=mute]"), microphone ? "mic" : "mic-off", t(microphone ? "controls.mute" : "controls.unmute"));
   setIcon(find("[data-testid=camera]"), cameraOn ? "video" : "video-off", t(cameraOn ? "controls.camera-off" : "controls.camera-on"));
   setIcon(find("[data-testid=screen]"), sharing ? "monitor-x" : "monitor-up", t(sharing ? "controls.screen-off" : "controls.screen-on"));
+  const isUp = Boolean(room.mediaState.hand_at_ms);
+  find("[data-testid=hand]").setAttribute("aria-pressed", String(isUp));
+  find("[data-testid=hand] span").textContent = t(isUp ? "hand.lower" : "hand.raise");
+  find("#show-reactions").classList.toggle("on", isUp);
+  if (own.track("microphone") !== watch.heard) watch.hear(own.track("microphone"));
   find("[data-testid=mute]").classList.toggle("off", !microphone);
   find("[data-testid=camera]").classList.toggle("off", !cameraOn);
   if (!room.me) return;
@@ -213,99 +265,71 @@ function showMyState() {
   showPeople();
 }
 
-/**
- * To everyone, until it is closed or its device goes away. Opposite: close().
- *
- * @param {"microphone" | "camera"} what
- * @param {MediaStreamTrack} track
- */
-async function send(what, track) {
-  // Unplugged, or no longer allowed. (What we stop ourselves does not say so.)
-  track.addEventListener("ended", () => {
-    announce(t("device.lost", { device: t(`device.${what}`) }));
-    close(track);
-    void room.setTrack(what, null);
-    room.setMediaState({ [what]: false });
-    showMyState();
-  });
-  await room.setTrack(what, track);
-}
-
-/** @param {MediaStreamTrack} track */
-function close(track) {
-  track.stop();
-  camera.removeTrack(track);
+/** Others need not send more than we show. */
+function sayHeights() {
+  const { data } = chosenIn(localStorage);
+  for (const { id } of room.participants.values()) {
+    const height = data === "sound" ? 0 : heightStep(tiles.heightOf(id));
+    room.shows(id, data === "low" ? Math.min(height, 180) : height);
+  }
 }
 
 /**
- * Open the device chosen before the call; if it is gone, any.
+ * What was chosen in the dialog.
  *
- * @param {"audio" | "video"} kind
- * @returns {Promise<media.Opened>}
+ * @param {Partial<import("./choices.js").Chosen>} change
  */
-async function openOne(kind) {
-  const other = kind === "audio" ? "video" : "audio";
-  const chosen = await media.open({ [other]: false, [kind]: prejoin.chosen[kind] });
-  return chosen.problems[kind] ? media.open({ [other]: false }) : chosen;
+async function apply(change) {
+  if ("sink" in change) await tiles.listenOn(change.sink ?? "");
+  else if ("data" in change) await useData();
+  else if ("video" in change || "blur" in change) await own.renew("camera");
+  else await own.renew("microphone");
 }
 
-/** @param {"microphone" | "camera"} what */
-async function toggle(what) {
-  const kind = what === "microphone" ? "audio" : "video";
-  const on = !room.mediaState[what];
-  let [track] = camera.getTracks().filter((one) => one.kind === kind && one.readyState === "live");
-  if (on && !track) {
-    const { stream, problems } = await openOne(kind);
-    if (!room.token) return media.close(stream);
-    [track] = stream.getTracks();
-    if (!track) {
-      announce(t(`device.${problems[kind] ?? "failed"}.title`, { device: t(`device.${what}`) }));
-      return;
-    }
-    camera.addTrack(track);
-    await send(what, track);
-    if (kind === "video" && room.me) tiles.show(room.me, track, "camera");
-  }
-  if (track && what === "camera" && !on) {
-    // Off is off: the light beside the lens goes out.
-    close(track);
-    await room.setTrack("camera", null);
-  } else if (track) {
-    track.enabled = on;
-  }
-  room.setMediaState({ [what]: on });
+async function useData() {
+  const { data } = chosenIn(localStorage);
+  room.useLowData(data === "low");
+  sayHeights();
+  if (data === "sound" && room.mediaState.camera) await own.toggle("camera");
+}
+
+/** @param {import("./layout.js").Layout} layout */
+function showLayout(layout) {
+  tiles.choose(layout);
+  for (const radio of find("#more-menu").querySelectorAll("[name=layout]")) radio.checked = radio.value === layout;
+}
+
+function nextLayout() {
+  const { layout } = choose(localStorage, { layout: LAYOUTS[(LAYOUTS.indexOf(tiles.view.layout) + 1) % LAYOUTS.length] });
+  showLayout(layout);
+  announce(t(`layout.${layout}`));
+}
+
+find("#more-menu").addEventListener("change", (/** @type {any} */ event) => {
+  if (event.target.name === "layout") showLayout(choose(localStorage, { layout: event.target.value }).layout);
+});
+
+function toggleHand() {
+  room.setMediaState({ hand_at_ms: room.mediaState.hand_at_ms ? 0 : Date.now() });
   showMyState();
 }
 
-async function toggleScreen() {
-  if (screen) {
-    stopScreen();
-    return;
-  }
-  screen = await media.openScreen().catch(() => null);
-  if (!screen) return;
-  if (!room.token) return media.close(screen);
-  const [video] = screen.getVideoTracks();
-  const [audio] = screen.getAudioTracks();
-  video.contentHint = "detail";
-  video.addEventListener("ended", stopScreen);
-  await room.setTrack("screen", video);
-  if (audio) await room.setTrack("screen-sound", audio);
-  room.setMediaState({ screen: true });
-  if (room.me) tiles.show(room.me, video, "screen");
-  showMyState();
+/** @param {string} reaction */
+function react(reaction) {
+  talk.react(reaction);
+  rise(tiles.tiles.get(room.me?.id ?? ""), reaction);
+  find("#reactions").hidePopover?.();
 }
 
-function stopScreen() {
-  if (!screen) return;
-  media.close(screen);
-  screen = null;
-  void room.setTrack("screen", null);
-  void room.setTrack("screen-sound", null);
-  room.setMediaState({ screen: false });
-  if (room.me) tiles.hide(room.me, "screen");
-  showMyState();
-}
+find("#reactions .choices").replaceChildren(
+  ...REACTIONS.map((reaction) => {
+    const button = document.createElement("button");
+    button.textContent = reaction;
+    button.className = "plain";
+    button.addEventListener("click", () => react(reaction));
+    return button;
+  }),
+);
 
 /** @param {"start" | "stop" | "pause" | "resume" | "mark"} action */
 async function act(action) {
@@ -343,8 +367,9 @@ async function ended(reason) {
     return;
   }
   sessionStorage.removeItem(REJOIN);
-  media.close(camera);
-  media.close(screen);
+  own.stop();
+  watch.stop();
+  talk.stop();
   document.body.classList.remove("in-call", "is-recorded");
   find("#call").hidden = true;
   find("#ended").hidden = false;
@@ -375,13 +400,15 @@ async function once(action) {
   }
 }
 
-const toggleMicrophone = () => toggle("microphone");
-const toggleCamera = () => toggle("camera");
+const toggleMicrophone = () => own.toggle("microphone");
+const toggleCamera = () => own.toggle("camera");
+const toggleScreen = () => own.toggleScreen();
 
 const CONTROLS = {
   mute: toggleMicrophone,
   camera: toggleCamera,
   screen: toggleScreen,
+  hand: toggleHand,
   leave,
   "copy-invite": copyLink,
 };
@@ -396,12 +423,15 @@ find("#chat-form").addEventListener("submit", (/** @type {SubmitEvent} */ event)
   event.preventDefault();
   const input = find("[data-testid=chat-input]");
   const text = input.value.trim();
-  if (text) room.chat(text);
+  if (text && room.me) talk.say(room.me, text);
   input.value = "";
 });
 
 const help = find("#help");
-find("#show-help").addEventListener("click", () => help.showModal());
+find("#show-help").addEventListener("click", () => {
+  find("#more-menu").hidePopover?.();
+  help.showModal();
+});
 
 /** @type {Record<string, () => unknown>} */
 const KEYS = {
@@ -411,6 +441,10 @@ const KEYS = {
   c: () => panel.toggle("chat"),
   p: () => panel.toggle("people"),
   n: () => panel.toggle("connection"),
+  l: nextLayout,
+  h: toggleHand,
+  d: () => devices.show(),
+  i: () => tiles.view.recent[0] && tiles.pictureInPicture(tiles.view.recent[0]),
   k: () => recording.mayMark && act("mark"),
   r: () => question.focus(),
   "?": () => help.showModal(),

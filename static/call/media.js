@@ -8,6 +8,10 @@
 const VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
 const AUDIO = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
+/**
+ * @typedef {Partial<typeof AUDIO>} Processing  of the microphone
+ */
+
 /** Browsers give devices to secure pages only (W3C Media Capture section 10). */
 export const canCapture = () => Boolean(globalThis.isSecureContext && navigator.mediaDevices?.getUserMedia);
 
@@ -26,13 +30,13 @@ export function problemOf(error) {
 /**
  * Open what can be opened: camera and microphone together, else each by itself, so that one that fails does not take the other.
  *
- * @param {{audio?: string | false, video?: string | false}} [wish]  device ids; false: not wanted
+ * @param {{audio?: string | false, video?: string | false, processing?: Processing}} [wish]  device ids; false: not wanted
  * @returns {Promise<Opened>}
  */
-export async function open({ audio = "", video = "" } = {}) {
+export async function open({ audio = "", video = "", processing = {} } = {}) {
   if (!canCapture()) return { stream: new MediaStream(), problems: { audio: "insecure", video: "insecure" } };
   /** @type {{audio: MediaTrackConstraints | false, video: MediaTrackConstraints | false}} */
-  const wanted = { audio: audio === false ? false : device(AUDIO, audio), video: video === false ? false : device(VIDEO, video) };
+  const wanted = { audio: audio === false ? false : device({ ...AUDIO, ...processing }, audio), video: video === false ? false : device(VIDEO, video) };
   if (!wanted.audio && !wanted.video) return { stream: new MediaStream(), problems: {} };
   try {
     return { stream: await navigator.mediaDevices.getUserMedia(wanted), problems: {} };
@@ -68,10 +72,10 @@ async function openEach(wanted) {
  */
 const device = (constraints, id) => (id ? { ...constraints, deviceId: { exact: id } } : constraints);
 
-/** @returns {Promise<MediaDeviceInfo[]>} cameras and microphones with names; named only after one was opened */
+/** @returns {Promise<MediaDeviceInfo[]>} cameras, microphones and loudspeakers; named only after one was opened */
 export async function devices() {
   if (!canCapture()) return [];
-  return (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind !== "audiooutput" && deviceId);
+  return (await navigator.mediaDevices.enumerateDevices()).filter(({ deviceId }) => deviceId);
 }
 
 /** @returns {Promise<MediaStream | null>} null when the person thought better of it */
@@ -111,4 +115,30 @@ export function meter(track, onLevel, signal) {
     clearInterval(timer);
     void context.close();
   });
+}
+
+/**
+ * A short chord out of a loudspeaker, to hear whether it is the right one.
+ *
+ * @param {string} sink  device id, "" for the system's own
+ */
+export async function ring(sink) {
+  const context = new AudioContext();
+  const out = context.createMediaStreamDestination();
+  const gain = context.createGain();
+  gain.gain.setValueAtTime(0.15, context.currentTime);
+  gain.gain.exponentialRampToValueAtTime(0.001, context.currentTime + 1);
+  gain.connect(out);
+  for (const hertz of [440, 554, 659]) {
+    const tone = context.createOscillator();
+    tone.frequency.value = hertz;
+    tone.connect(gain);
+    tone.start();
+    tone.stop(context.currentTime + 1);
+    tone.onended = () => void context.close();
+  }
+  const speaker = new Audio();
+  speaker.srcObject = out.stream;
+  if (sink) await speaker.setSinkId?.(sink);
+  await speaker.play();
 }

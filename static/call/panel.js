@@ -17,13 +17,15 @@ export class Panel {
     this.root = find("#panel");
     this.unread = 0;
     for (const name of TABS) {
-      find(`#show-${name}`).addEventListener("click", () => this.toggle(name));
+      find(`#show-${name}`).addEventListener("click", () => {
+        find("#more-menu").hidePopover?.();
+        this.toggle(name);
+      });
     }
-    find("#to-connection").addEventListener("click", () => this.open("connection"));
     find("#close-panel").addEventListener("click", () => this.close());
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
-      const opener = find(`#show-${this.root.dataset.tab}`);
+      const opener = this.root.dataset.tab === "connection" ? find("#show-more") : find(`#show-${this.root.dataset.tab}`);
       this.close();
       opener.focus();
     });
@@ -44,7 +46,7 @@ export class Panel {
       find(`#${PLACES[tab] ?? tab}`).hidden = tab !== name;
       find(`#show-${tab}`).setAttribute("aria-expanded", String(tab === name));
     }
-    for (const part of ["#to-connection", "#people-settings"]) find(part).hidden = name !== "people";
+    find("#people-settings").hidden = name !== "people";
     this.onTab(name);
     if (name === "chat") {
       this.count(0);
@@ -94,26 +96,9 @@ export class Panel {
         const state = mediaStates.get(participant.id);
         find(".muted", item).hidden = state?.microphone !== false;
         find(".camera-off", item).hidden = state?.camera !== false;
+        find(".hand", item).hidden = !state?.hand_at_ms;
         return item;
       }),
     );
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} text
-   * @param {number} atMs
-   * @param {boolean} mine
-   */
-  addMessage(name, text, atMs, mine) {
-    const item = make("chat-message");
-    item.classList.toggle("mine", mine);
-    find(".who", item).textContent = name;
-    find("time", item).textContent = new Date(atMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    find(".text", item).textContent = text;
-    const list = find("#messages");
-    list.append(item);
-    item.scrollIntoView({ block: "end" });
-    if (!mine && !this.showsChat) this.count(this.unread + 1);
   }
 }

@@ -1,14 +1,15 @@
 // Before the call: see oneself, hear that the microphone hears, choose devices, say a name.
 
 import { pause } from "./backoff.js";
+import { choose, chosenIn } from "./choices.js";
 import { announce, find, setIcon } from "./dom.js";
+import { offer, processingOf } from "./devices.js";
 import * as media from "./media.js";
 import { t } from "./text.js";
 
 const NAME = "letterbox.name";
 /** How long a quick Join waits for the camera before it says what it waits for. */
 const ASK_MS = 3000;
-const DEVICES = "letterbox.devices";
 
 /** @typedef {{name: string, stream: MediaStream, microphone: boolean, camera: boolean, answer: string}} Ready */
 
@@ -19,7 +20,7 @@ export class Prejoin {
     this.root = find("#prejoin");
     this.stream = new MediaStream();
     this.wanted = { microphone: true, camera: true };
-    this.chosen = stored();
+    this.chosen = chosenIn(localStorage);
     this.metering = new AbortController();
     this.isOpen = false;
     this.wasTold = false;
@@ -30,6 +31,8 @@ export class Prejoin {
       event.preventDefault();
       void this.join(event.submitter instanceof HTMLButtonElement ? event.submitter.value : "");
     });
+    find("#choose-sink").addEventListener("change", (/** @type {any} */ event) => (this.chosen = choose(localStorage, { sink: event.target.value })));
+    find("[data-testid=ring]").addEventListener("click", () => void media.ring(find("#choose-sink").value).catch(() => announce(t("device.no-sound"))));
     find("#preview-mute").addEventListener("click", () => this.toggle("microphone"));
     find("#preview-camera").addEventListener("click", () => this.toggle("camera"));
     for (const kind of ["audio", "video"]) {
@@ -72,11 +75,11 @@ export class Prejoin {
   /** @returns {Promise<void>} */
   async openDevices() {
     media.close(this.stream);
-    const { stream, problems } = await media.open({ audio: this.chosen.audio, video: this.chosen.video });
+    const { stream, problems } = await media.open({ audio: this.chosen.audio, video: this.chosen.video, processing: processingOf(this.chosen) });
     if (Object.keys(problems).length > 0 && (this.chosen.audio || this.chosen.video)) {
       // A device chosen last time may be gone: any will do.
       media.close(stream);
-      this.chosen = { audio: "", video: "" };
+      this.chosen = { ...this.chosen, audio: "", video: "" };
       return this.openDevices();
     }
     this.stream = stream;
@@ -133,11 +136,11 @@ export class Prejoin {
 
   async listDevices() {
     const found = await media.devices();
+    offer(find("#choose-sink"), found, "audiooutput", this.chosen.sink);
+    find("#speaker-choice").hidden = find("#choose-sink").options.length < 1;
     for (const kind of ["audio", "video"]) {
       const select = find(`#choose-${kind}`);
-      const options = found.filter((one) => one.kind === `${kind}input`);
-      select.replaceChildren(...options.map((one, index) => new Option(one.label || t("device.number", { number: index + 1 }), one.deviceId)));
-      select.closest("label").hidden = options.length < 1;
+      select.closest("label").hidden = offer(select, found, kind === "audio" ? "audioinput" : "videoinput", "") < 1;
       const [track] = kind === "audio" ? this.stream.getAudioTracks() : this.stream.getVideoTracks();
       const current = track?.getSettings().deviceId;
       if (current) select.value = current;
@@ -149,8 +152,7 @@ export class Prejoin {
    * @param {string} id
    */
   async choose(kind, id) {
-    this.chosen = { ...this.chosen, [kind]: id };
-    localStorage.setItem(DEVICES, JSON.stringify(this.chosen));
+    this.chosen = choose(localStorage, { [kind]: id });
     await this.open();
   }
 
@@ -171,14 +173,5 @@ export class Prejoin {
     } finally {
       for (const button of buttons) button.disabled = false;
     }
-  }
-}
-
-/** @returns {{audio: string, video: string}} */
-function stored() {
-  try {
-    return { audio: "", video: "", ...JSON.parse(localStorage.getItem(DEVICES) || "{}") };
-  } catch {
-    return { audio: "", video: "" };
   }
 }

@@ -14,7 +14,7 @@ import { askTogether } from "./tabs.js";
  * @typedef {import("./mailbox.js").MailboxState} MailboxState
  * @typedef {import("./consent.js").Answer} Answer
  * @typedef {{id: string, name: string, kind: "person" | "recorder", role: string, joined_at_ms: number, consent?: Answer | null}} Participant
- * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
+ * @typedef {{microphone: boolean, camera: boolean, screen: boolean, hand_at_ms?: number}} MediaState  hand_at_ms: raised since, 0 not
  * @typedef {{why: "none" | "busy" | "disk" | "leaving" | "interrupted", place?: number, starts_in_s?: number | null}} Waiting
  * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null, waiting?: Waiting | null}} Recording
  * @typedef {{who_may_record: "host" | "everyone", keep_days: number | null}} Settings
@@ -29,7 +29,8 @@ import { askTogether } from "./tabs.js";
  * @property {(recording: Recording | null, mark?: {label: string, by: string}, alarms?: Alarm[]) => void} recording
  * @property {(participant: Participant, answer: Answer) => void} consent
  * @property {(settings: Settings) => void} settings  how the room works, now and whenever the host has changed it
- * @property {(participant: Participant, text: string, atMs: number) => void} chat
+ * @property {(participant: Participant, body: any) => void} told  what one says to another: see talk.js
+ * @property {(participant: Participant) => void} canTell  the short way to them is open
  * @property {(state: MailboxState) => void} connection
  * @property {(reason: string) => void} ended
  */
@@ -54,7 +55,10 @@ export class Room {
     /** @type {Map<Source, MediaStreamTrack>} */
     this.tracks = new Map();
     /** @type {MediaState} */
-    this.mediaState = { microphone: false, camera: false, screen: false };
+    this.mediaState = { microphone: false, camera: false, screen: false, hand_at_ms: 0 };
+    /** How large others show our camera, and we theirs. @type {{ours: Map<string, number>, theirs: Map<string, number>}} */
+    this.shown = { ours: new Map(), theirs: new Map() };
+    this.lowData = false;
     /** @type {RTCConfiguration} */
     this.configuration = { bundlePolicy: "max-bundle" };
     /** When the TURN credentials lapse, by this machine's clock. */
@@ -148,6 +152,7 @@ export class Room {
     this.peers.get(id)?.close();
     this.peers.delete(id);
     this.channels.delete(id);
+    for (const heights of Object.values(this.shown)) heights.delete(id);
     this.on.left(participant, reason);
     this.adjustQuality();
   }
@@ -209,7 +214,7 @@ export class Room {
     if (kind === "offer" || kind === "answer") void this.described(sender, kind, body);
     else if (kind === "candidate") void this.peers.get(from)?.take(kind, body);
     else if (kind === "state") this.on.mediaState(sender, body);
-    else if (kind === "chat") this.on.chat(sender, String(body.text ?? ""), Number(body.at_ms) || Date.now());
+    else if (kind === "chat") this.hear(sender, body);
   }
 
   /**
@@ -277,13 +282,33 @@ export class Room {
 
   adjustQuality() {
     const others = [...this.participants.values()].filter(({ kind }) => kind === "person").length;
-    for (const peer of this.peers.values()) {
+    for (const [id, peer] of this.peers) {
       const sender = peer.sending.get("camera")?.sender;
-      if (sender) void limit(sender, others, peer.options.toRecorder);
+      if (sender) void limit(sender, { others, toRecorder: peer.options.toRecorder, shown: this.shown.ours.get(id), low: this.lowData });
     }
   }
 
-  // -- chat: by data channel where one is open, by mailbox where none is ------------------------------------------------------
+  /** @param {boolean} low  send as little as shows a face that moves */
+  useLowData(low) {
+    this.lowData = low;
+    this.adjustQuality();
+  }
+
+  /**
+   * Tell somebody how large we show their camera: they need not send more. Only by the short way; it is not worth a request.
+   *
+   * @param {string} id
+   * @param {number} height  pixels, 0 for not at all
+   */
+  shows(id, height) {
+    if (this.shown.theirs.get(id) === height) return;
+    const channel = this.channels.get(id);
+    if (channel?.readyState !== "open" || this.participants.get(id)?.kind !== "person") return;
+    this.shown.theirs.set(id, height);
+    channel.send(JSON.stringify({ shown: height }));
+  }
+
+  // -- from one to another: by data channel where one is open, by mailbox where none is -----------------------------------------
 
   /**
    * @param {Participant} participant
@@ -292,25 +317,45 @@ export class Room {
   listen(participant, channel) {
     if (channel.label !== "chat") return;
     this.channels.set(participant.id, channel);
+    this.shown.theirs.delete(participant.id);
+    const open = () => this.on.canTell(participant);
+    if (channel.readyState === "open") open();
+    else channel.onopen = open;
     channel.onmessage = ({ data }) => {
       try {
-        const { text, at_ms: atMs } = JSON.parse(data);
-        this.on.chat(participant, String(text ?? ""), Number(atMs) || Date.now());
+        this.hear(participant, JSON.parse(data));
       } catch {
-        console.warn("room: a chat message could not be read");
+        console.warn("room: what somebody said could not be read");
       }
     };
   }
 
-  /** @param {string} text */
-  chat(text) {
-    const body = { text, at_ms: Date.now() };
+  /**
+   * @param {Participant} sender
+   * @param {any} body
+   */
+  hear(sender, body) {
+    if (body === null || typeof body !== "object") return;
+    if (Number.isFinite(body.shown)) {
+      this.shown.ours.set(sender.id, body.shown);
+      this.adjustQuality();
+    } else {
+      this.on.told(sender, body);
+    }
+  }
+
+  /**
+   * @param {string} to  a participant, or "*" for everyone; a recorder, which writes it down, only by data channel
+   * @param {object} body
+   */
+  tell(to, body) {
+    const text = JSON.stringify(body);
     for (const participant of this.participants.values()) {
+      if (to !== "*" && to !== participant.id) continue;
       const channel = this.channels.get(participant.id);
-      if (channel?.readyState === "open") channel.send(JSON.stringify(body));
+      if (channel?.readyState === "open") channel.send(text);
       else if (participant.kind === "person") this.mailbox?.send(participant.id, "chat", body);
     }
-    if (this.me) this.on.chat(this.me, text, body.at_ms);
   }
 
   // -- the recording, for the host ------------------------------------------------------------------------------------------

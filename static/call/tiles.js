@@ -1,10 +1,11 @@
-// The pictures: a tile for each person, and on the stage one for each shared screen.
+// The pictures: a tile for each person, and one for each shared screen. layout.js says where they stand.
 
-import { find, make } from "./dom.js";
-import { columnsFor } from "./grid.js";
+import { find, make, setIcon } from "./dom.js";
+import { arrange } from "./layout.js";
 import { t } from "./text.js";
 
 /** @typedef {import("./room.js").Participant} Participant */
+/** @typedef {import("./layout.js").Layout} Layout */
 
 /** @param {string} name */
 const initials = (name) =>
@@ -21,18 +22,26 @@ const initials = (name) =>
  */
 const tracksOf = (video) => (video.srcObject instanceof MediaStream ? video.srcObject.getTracks() : []);
 
+const screenOf = (/** @type {string} */ id) => `${id} screen`;
+
 export class Tiles {
-  /** @param {() => void} onBlocked  the browser will not play before the person has pressed something: then call play() */
-  constructor(onBlocked) {
-    this.onBlocked = onBlocked;
+  /**
+   * @param {object} on
+   * @param {() => void} on.blocked   the browser will not play before the person has pressed something: then call play()
+   * @param {() => void} on.arranged  who is seen how large has changed
+   */
+  constructor(on) {
+    this.on = on;
     this.root = find("#tiles");
-    this.screens = find("#screens");
-    /** @type {Map<string, HTMLElement>} */
+    this.more = find("#more-people");
+    /** @type {Map<string, HTMLElement>} in order of coming */
     this.tiles = new Map();
     /** @type {Map<string, boolean>} whose camera is on, in their own words, which may come before the track */
     this.cameras = new Map();
-    const watcher = new ResizeObserver(() => this.arrange());
-    for (const place of [this.root, this.screens]) watcher.observe(place);
+    /** @type {import("./layout.js").View} */
+    this.view = { layout: "grid", pinned: "", recent: [] };
+    this.sink = "";
+    new ResizeObserver(() => this.arrange()).observe(this.root);
   }
 
   /**
@@ -41,38 +50,50 @@ export class Tiles {
    */
   add(participant, isMe) {
     if (participant.kind !== "person") return;
-    const tile = this.make(participant.id, this.root, isMe ? t("tile.you", { name: participant.name }) : participant.name);
+    const tile = this.make(participant.id, isMe ? t("tile.you", { name: participant.name }) : participant.name);
     tile.dataset.participant = participant.id;
     tile.classList.toggle("mine", isMe);
     find(".initials", tile).textContent = initials(participant.name);
     if (isMe) find("video", tile).muted = true;
     else this.setState(participant.id, "connecting");
+    this.arrange();
   }
 
   /**
    * @param {string} key
-   * @param {HTMLElement} place  among the faces, or on the stage
    * @param {string} name
    */
-  make(key, place, name) {
+  make(key, name) {
     const tile = make("tile");
     find(".name", tile).textContent = name;
-    tile.classList.toggle("screen", place === this.screens);
+    tile.dataset.key = key;
+    const pin = find("[data-testid=pin]", tile);
+    pin.addEventListener("click", () => this.pin(key));
+    find("video", tile).addEventListener("dblclick", () => this.pin(key));
+    const out = find("[data-testid=picture-in-picture]", tile);
+    out.hidden = !document.pictureInPictureEnabled;
+    out.addEventListener("click", () => void this.pictureInPicture(key));
     this.tiles.set(key, tile);
-    place.append(tile);
-    this.arrange();
+    this.more.before(tile);
+    this.drawPin(key);
+    if (this.sink) void this.playOn(find("video", tile));
     return tile;
+  }
+
+  /** @param {string} key */
+  drop(key) {
+    const tile = this.tiles.get(key);
+    if (!tile) return;
+    find("video", tile).srcObject = null;
+    tile.remove();
+    this.tiles.delete(key);
+    if (this.view.pinned === key) this.view.pinned = "";
   }
 
   /** @param {string} id */
   remove(id) {
-    for (const key of [id, `${id} screen`]) {
-      const tile = this.tiles.get(key);
-      if (!tile) continue;
-      find("video", tile).srcObject = null;
-      tile.remove();
-      this.tiles.delete(key);
-    }
+    this.drop(id);
+    this.drop(screenOf(id));
     this.cameras.delete(id);
     this.arrange();
   }
@@ -83,14 +104,22 @@ export class Tiles {
    * @param {import("./peer.js").Source} source
    */
   show(participant, track, source) {
-    const screen = source.startsWith("screen");
-    const key = screen ? `${participant.id} screen` : participant.id;
-    const tile = this.tiles.get(key) ?? (screen ? this.make(key, this.screens, t("tile.screen", { name: participant.name })) : null);
+    const isScreen = source.startsWith("screen");
+    const key = isScreen ? screenOf(participant.id) : participant.id;
+    const tile = this.tiles.get(key) ?? (isScreen ? this.makeScreen(participant) : null);
     if (!tile) return;
     const video = find("video", tile);
     video.srcObject = new MediaStream([...tracksOf(video).filter(({ kind }) => kind !== track.kind), track]);
     void this.playOne(video);
     this.drawPicture(key);
+  }
+
+  /** @param {Participant} participant */
+  makeScreen(participant) {
+    const tile = this.make(screenOf(participant.id), t("tile.screen", { name: participant.name }));
+    tile.classList.add("screen");
+    this.arrange();
+    return tile;
   }
 
   /** @param {HTMLVideoElement} video */
@@ -99,7 +128,7 @@ export class Tiles {
       await video.play();
     } catch (error) {
       // The other reason, AbortError, is a track that took the place of this one.
-      if (error instanceof DOMException && error.name === "NotAllowedError") this.onBlocked();
+      if (error instanceof DOMException && error.name === "NotAllowedError") this.on.blocked();
     }
   }
 
@@ -114,9 +143,7 @@ export class Tiles {
    */
   hide(participant, source) {
     if (source === "screen") {
-      const key = `${participant.id} screen`;
-      this.tiles.get(key)?.remove();
-      this.tiles.delete(key);
+      this.drop(screenOf(participant.id));
       this.arrange();
     } else if (source === "camera") {
       const tile = this.tiles.get(participant.id);
@@ -128,14 +155,17 @@ export class Tiles {
     }
   }
 
+  // -- what is said of a person -----------------------------------------------------------------------------------------------
+
   /**
    * @param {string} id
-   * @param {{microphone: boolean, camera: boolean}} state
+   * @param {{microphone: boolean, camera: boolean, hand_at_ms?: number}} state
    */
   setMedia(id, state) {
     const tile = this.tiles.get(id);
     if (!tile) return;
     find(".muted", tile).hidden = state.microphone;
+    find(".hand", tile).hidden = !state.hand_at_ms;
     this.cameras.set(id, state.camera);
     this.drawPicture(id);
   }
@@ -162,6 +192,7 @@ export class Tiles {
     if (!tile) return;
     const hasTrack = tracksOf(find("video", tile)).some(({ kind }) => kind === "video");
     tile.classList.toggle("no-picture", !hasTrack || this.cameras.get(key) === false);
+    find("[data-testid=picture-in-picture]", tile).disabled = tile.classList.contains("no-picture");
   }
 
   /**
@@ -177,16 +208,117 @@ export class Tiles {
     note.textContent = t(`peer.${state}`);
   }
 
-  /** Largest tiles that fit; while a screen is shared, it has the stage, and the faces stand beside it. */
-  arrange() {
-    const isShared = this.screens.childElementCount > 0;
-    this.screens.hidden = !isShared;
-    find("#pictures").classList.toggle("has-screen", isShared);
-    for (const place of [this.root, this.screens]) {
-      const count = place.childElementCount;
-      const columns = columnsFor(count, place.clientWidth, place.clientHeight);
-      place.style.setProperty("--columns", String(columns));
-      place.style.setProperty("--rows", String(Math.ceil(count / columns)));
-    }
+  /**
+   * @param {string} id
+   * @param {import("./link.js").Verdict} verdict
+   * @param {string} words  what is to blame; "" for nothing
+   */
+  setLink(id, verdict, words) {
+    const tile = this.tiles.get(id);
+    if (!tile) return;
+    tile.dataset.link = verdict;
+    const sign = find(".link", tile);
+    sign.hidden = verdict === "good";
+    sign.title = words;
+    sign.setAttribute("aria-label", words);
   }
+
+  /**
+   * @param {Set<string>} speaking
+   * @param {string[]} recent  who had the picture, the latest first
+   */
+  setSpeaking(speaking, recent) {
+    for (const [key, tile] of this.tiles) tile.classList.toggle("speaks", speaking.has(key));
+    if (recent.join() === this.view.recent.join()) return;
+    this.view.recent = [...recent];
+    this.arrange();
+  }
+
+  // -- where they stand ---------------------------------------------------------------------------------------------------------
+
+  /** @param {Layout} layout */
+  choose(layout) {
+    this.view.layout = layout;
+    this.arrange();
+  }
+
+  /** @param {string} key  the same again: no longer */
+  pin(key) {
+    const before = this.view.pinned;
+    this.view.pinned = before === key ? "" : key;
+    for (const one of [before, key]) this.drawPin(one);
+    this.arrange();
+  }
+
+  /** @param {string} key */
+  drawPin(key) {
+    const tile = this.tiles.get(key);
+    if (!tile) return;
+    const isPinned = this.view.pinned === key;
+    const name = find(".name", tile).textContent;
+    tile.classList.toggle("pinned", isPinned);
+    setIcon(find("[data-testid=pin]", tile), isPinned ? "pin-off" : "pin", t(isPinned ? "tile.unpin" : "tile.pin", { name }));
+  }
+
+  arrange() {
+    const { clientWidth, clientHeight } = this.root;
+    const cells = [...this.tiles].map(([key, tile]) => ({ key, isScreen: tile.classList.contains("screen"), isMine: tile.classList.contains("mine") }));
+    const { places, more, hidden } = arrange(cells, this.view, clientWidth, clientHeight);
+    for (const [key, tile] of this.tiles) {
+      const place = places.get(key);
+      // Out of sight, but still heard.
+      tile.classList.toggle("out-of-sight", !place);
+      if (place) put(tile, place);
+    }
+    this.more.hidden = !more;
+    if (more) put(this.more, more);
+    this.more.textContent = more ? t("tile.more", { count: hidden }) : "";
+    this.on.arranged();
+  }
+
+  /**
+   * How large somebody's camera is seen here.
+   *
+   * @param {string} id
+   * @returns {number} device pixels of height; 0: not at all
+   */
+  heightOf(id) {
+    const tile = this.tiles.get(id);
+    if (!tile || tile.classList.contains("out-of-sight")) return 0;
+    return Math.round(tile.clientHeight * (globalThis.devicePixelRatio || 1));
+  }
+
+  /** @param {string} key */
+  async pictureInPicture(key) {
+    const tile = this.tiles.get(key);
+    if (!tile) return;
+    const video = find("video", tile);
+    if (document.pictureInPictureElement === video) await document.exitPictureInPicture();
+    else await video.requestPictureInPicture().catch(() => undefined);
+  }
+
+  // -- where they are heard -----------------------------------------------------------------------------------------------------
+
+  /** @param {string} sink  a loudspeaker's device id, "" for the system's own */
+  async listenOn(sink) {
+    this.sink = sink;
+    await Promise.all([...this.tiles.values()].map((tile) => this.playOn(find("video", tile))));
+  }
+
+  /** @param {HTMLVideoElement} video */
+  async playOn(video) {
+    // One that is gone: the sound stays where it was.
+    await video.setSinkId?.(this.sink).catch(() => undefined);
+  }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("./layout.js").Place} place
+ */
+function put(element, { x, y, width, height }) {
+  const { style } = element;
+  style.transform = `translate(${x}px, ${y}px)`;
+  style.width = `${width}px`;
+  style.height = `${height}px`;
 }

@@ -1,0 +1,99 @@
+// Looks at the running call again and again: who speaks, how good each connection is, whether our own microphone is heard.
+
+import { Steady, countsOf, judge } from "./link.js";
+import { meter } from "./media.js";
+import { MicrophoneHints, Speakers } from "./speaking.js";
+
+const LISTEN_MS = 200;
+const LOOK_MS = 2500;
+
+export class Watch {
+  /**
+   * @param {import("./room.js").Room} room
+   * @param {object} on
+   * @param {(speaking: Set<string>, recent: string[]) => void} on.speaking
+   * @param {(id: string, verdict: import("./link.js").Verdict, cause: import("./link.js").Cause | null, figure: number) => void} on.link
+   * @param {(hint: "muted" | "silent") => void} on.hint
+   */
+  constructor(room, on) {
+    this.room = room;
+    this.on = on;
+    this.speakers = new Speakers();
+    this.hints = new MicrophoneHints();
+    /** @type {Map<string, {counts: ReturnType<typeof countsOf>, steady: Steady}>} */
+    this.links = new Map();
+    this.level = 0;
+    this.metering = new AbortController();
+    /** @type {MediaStreamTrack | undefined} */
+    this.heard = undefined;
+  }
+
+  /** Opposite: stop(). */
+  start() {
+    this.stop();
+    this.listening = setInterval(() => this.listen(), LISTEN_MS);
+    this.looking = setInterval(() => void this.look(), LOOK_MS);
+  }
+
+  stop() {
+    clearInterval(this.listening);
+    clearInterval(this.looking);
+    this.hear(undefined);
+  }
+
+  /**
+   * Our own microphone. A copy of the track is heard even while the one that is sent is muted.
+   *
+   * @param {MediaStreamTrack | undefined} track
+   */
+  hear(track) {
+    this.metering.abort();
+    this.metering = new AbortController();
+    this.level = 0;
+    this.heard = track;
+    if (!track) return;
+    const copy = track.clone();
+    copy.enabled = true;
+    this.metering.signal.addEventListener("abort", () => copy.stop());
+    meter(copy, (level) => (this.level = level), this.metering.signal);
+  }
+
+  listen() {
+    const isMuted = !this.room.mediaState.microphone;
+    /** @type {Map<string, number>} */
+    const levels = new Map();
+    for (const [id, peer] of this.room.peers) {
+      const track = peer.tracks.get("microphone");
+      const receiver = track && peer.connection.getReceivers().find((one) => one.track === track);
+      const [latest] = receiver?.getSynchronizationSources() ?? [];
+      levels.set(id, latest?.audioLevel ?? 0);
+    }
+    // meter() has made it four times as large, for the eye.
+    if (this.room.me) levels.set(this.room.me.id, isMuted ? 0 : this.level / 4);
+    this.on.speaking(this.speakers.take(levels, Date.now()), this.speakers.recent);
+    const isOpen = this.heard?.readyState === "live" && !this.heard.muted;
+    const hint = isOpen ? this.hints.take(this.level / 4, isMuted, Date.now()) : null;
+    if (hint) this.on.hint(hint);
+  }
+
+  async look() {
+    for (const [id, peer] of this.room.peers) {
+      if (peer.options.toRecorder || peer.state !== "connected") continue;
+      const counts = countsOf(/** @type {any} */ (await peer.connection.getStats()));
+      const known = this.links.get(id);
+      const steady = known?.steady ?? new Steady();
+      this.links.set(id, { counts, steady });
+      if (!known) continue;
+      const { verdict, cause, figure } = judge(counts, known.counts);
+      const shown = steady.take(verdict);
+      // What is not bad enough any more has no cause to tell.
+      if (shown === "good" || cause) this.on.link(id, shown, shown === "good" ? null : cause, figure);
+    }
+  }
+
+  /** @param {string} id  who has left */
+  forget(id) {
+    this.speakers.forget(id);
+    this.links.delete(id);
+  }
+}
