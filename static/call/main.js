@@ -282,7 +282,8 @@ function sayHeights() {
 async function apply(change) {
   if ("sink" in change) await tiles.listenOn(change.sink ?? "");
   else if ("data" in change) await useData();
-  else if ("video" in change || "blur" in change) await own.renew("camera");
+  else if ("blur" in change) await own.reshape();
+  else if ("video" in change) await own.renew("camera");
   else await own.renew("microphone");
 }
 
@@ -290,7 +291,7 @@ async function useData() {
   const { data } = chosenIn(localStorage);
   room.useLowData(data === "low");
   sayHeights();
-  if (data === "sound" && room.mediaState.camera) await own.toggle("camera");
+  await own.reshape();
 }
 
 /** @param {import("./layout.js").Layout} layout */

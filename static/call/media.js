@@ -6,6 +6,7 @@
  */
 
 const VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+const LITTLE_VIDEO = { width: { ideal: 320 }, height: { ideal: 180 }, frameRate: { ideal: 12, max: 15 } };
 const AUDIO = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
@@ -71,6 +72,19 @@ async function openEach(wanted) {
  * @returns {MediaTrackConstraints}
  */
 const device = (constraints, id) => (id ? { ...constraints, deviceId: { exact: id } } : constraints);
+
+/**
+ * A camera gives no more than is wanted of it (less to copy, scale and encode on an old machine), and blurs what is behind one
+ * where the system can (W3C mediacapture-extensions, backgroundBlur).
+ *
+ * @param {MediaStreamTrack} track
+ * @param {{little: boolean, blur: boolean}} wish
+ */
+export async function shape(track, { little, blur }) {
+  const { backgroundBlur = [] } = /** @type {any} */ (track.getCapabilities?.() ?? {});
+  const can = backgroundBlur.includes(true) ? { backgroundBlur: blur } : {};
+  await track.applyConstraints({ ...(little ? LITTLE_VIDEO : VIDEO), ...can }).catch(() => undefined);
+}
 
 /** @returns {Promise<MediaDeviceInfo[]>} cameras, microphones and loudspeakers; named only after one was opened */
 export async function devices() {

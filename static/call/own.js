@@ -55,8 +55,17 @@ export class Own {
   async send(what, track) {
     // Unplugged, or no longer allowed. (What we stop ourselves does not say so.)
     track.addEventListener("ended", () => void this.lost(what, track));
-    if (what === "camera") await this.blur(track);
+    const { data, blur } = chosenIn(localStorage);
+    if (what === "camera" && (blur || data === "low")) await media.shape(track, { blur, little: data === "low" });
     await this.room.setTrack(what, track);
+  }
+
+  /** As chosen now: how much data, and whether what is behind one is blurred. */
+  async reshape() {
+    const { data, blur } = chosenIn(localStorage);
+    const camera = this.track("camera");
+    if (camera && data === "sound") await this.toggle("camera");
+    else if (camera) await media.shape(camera, { blur, little: data === "low" });
   }
 
   /**
@@ -145,13 +154,6 @@ export class Own {
     if (track) track.enabled = wasOn;
     else this.room.setMediaState({ [what]: false });
     this.on.changed();
-  }
-
-  /** As chosen, where the system offers it (W3C mediacapture-extensions, background blur). @param {MediaStreamTrack} track */
-  async blur(track) {
-    const { backgroundBlur = [] } = /** @type {any} */ (track.getCapabilities?.() ?? {});
-    if (!backgroundBlur.includes(true)) return;
-    await track.applyConstraints(/** @type {any} */ ({ backgroundBlur: chosenIn(localStorage).blur })).catch(() => undefined);
   }
 
   async toggleScreen() {

@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from tests.journeys.axe import complaints
 from tests.journeys.house import Visitor
 from tests.journeys.test_recording import download, reaches, two_recorded
 from tests.lines import CuttingLine
@@ -58,6 +59,10 @@ def test_a_recording_is_searched_by_chapter_waveform_and_keys_and_taken_along_wh
     page.wait_for_function("() => document.querySelector('[data-testid=player]').readyState >= 1")
     assert page.locator(".speaking li .name").all_text_contents() == ["Ana", "Ben"]
     assert page.locator("[data-testid=quality]").get_attribute("data-verdict") in ("good", "fair")
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert complaints(page) == [], scheme
 
     page.click("[data-testid=chapters] button:has-text('Mark 1')")
     marked = seconds(page)

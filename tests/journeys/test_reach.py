@@ -1,0 +1,73 @@
+"""For everybody: every page and state of it without a single complaint of axe-core (WCAG 2.2 A and AA), by day and by night."""
+
+import pytest
+
+from tests.journeys.axe import complaints
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(params=["light", "dark"])
+def somebody(request, visitor):
+    return visitor(color_scheme=request.param, reduced_motion="reduce")
+
+
+def test_the_pages_without_a_call(somebody):
+    page = somebody.page
+    for path in ("/", "/check", "/r/none-such-room"):
+        page.goto(somebody.house.url + path)
+        assert complaints(page) == [], path
+
+    room = somebody.makes_room("Reach")
+    assert complaints(page) == []
+    page.goto(f"{somebody.house.url}{room}/recordings")
+    page.wait_for_selector("#empty")
+    assert complaints(page) == []
+
+
+def test_the_room_in_each_of_its_states(somebody, visitor):
+    page = somebody.page
+    room = somebody.makes_room("Reach")
+    page.goto(somebody.house.url + room)
+    page.wait_for_selector("#prejoin:not([hidden])")
+    assert complaints(page) == [], "before the call"
+
+    somebody.joins(room, "Ana")
+    ben = visitor().joins(room, "Ben")
+    somebody.is_connected_to(1)
+    ben.page.keyboard.press("h")
+    ben.page.keyboard.press("m")
+    page.wait_for_selector(f"[data-participant={ben.id}] .hand:not([hidden])")
+    for key, shown in (("", "#call"), ("l", "#call"), ("c", "#chat"), ("p", "#people"), ("n", "#network")):
+        if key:
+            page.keyboard.press(key)
+        page.wait_for_selector(f"{shown}:not([hidden])")
+        if key == "c":
+            page.fill("[data-testid=chat-input]", "https://a.example")
+            page.keyboard.press("Enter")
+            page.keyboard.press("Escape")
+            page.click("#show-chat")
+        assert complaints(page) == [], f"after {key}"
+        if key == "c":
+            page.keyboard.press("Escape")
+
+    for opener, closes in (("#show-more", "#more-menu"), ("#show-reactions", "#reactions")):
+        page.click(opener)
+        page.wait_for_selector(f"{closes}:popover-open")
+        assert complaints(page) == [], closes
+        page.keyboard.press("Escape")
+    for key, dialog in (("d", "#devices"), ("?", "#help")):
+        page.keyboard.press(key)
+        page.wait_for_selector(f"{dialog}[open]")
+        assert complaints(page) == [], dialog
+        page.keyboard.press("Escape")
+
+    page.click("[data-testid=record-start]")
+    page.wait_for_selector("[data-testid=recording-banner][data-state=recording]")
+    ben.page.wait_for_selector("[data-testid=consent]:not([hidden])")
+    assert complaints(page) == [], "recording"
+    assert complaints(ben.page) == [], "asked for consent"
+
+    page.click("[data-testid=leave]")
+    page.wait_for_selector("#ended:not([hidden])")
+    assert complaints(page) == [], "ended"

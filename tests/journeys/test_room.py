@@ -1,0 +1,151 @@
+"""In the room: who is seen how large, other devices in mid-call, what is said without a voice."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.journeys.house import CHROMIUM, FLAGS, Visitor
+
+pytestmark = pytest.mark.browser
+
+LARGEST = """() => [...document.querySelectorAll('.tile:not(.out-of-sight)')]
+    .toSorted((one, other) => other.clientWidth * other.clientHeight - one.clientWidth * one.clientHeight)[0]
+    .querySelector('.name').textContent"""
+
+
+def together(visitor, title: str, *names: str) -> list:
+    """These people in a room, each connected to each."""
+    here = [visitor() for _ in names]
+    room = here[0].makes_room(title)
+    for one, name in zip(here, names, strict=True):
+        one.joins(room, name)
+    for one in here:
+        one.is_connected_to(len(names) - 1)
+    return here
+
+
+def largest(one, name: str) -> None:
+    one.page.wait_for_function(f"name => ({LARGEST})() === name", arg=name)
+
+
+def sends_camera_to(one, other) -> str:
+    """A JavaScript expression: what `one` sends to `other` of its camera."""
+    return (
+        f"letterbox.peers().find(p => p.participant === '{other.id}').connection.getSenders()"
+        ".find(s => s.track?.kind === 'video').getParameters().encodings[0]"
+    )
+
+
+def test_who_speaks_is_seen_large_and_a_pin_goes_before(visitor):
+    ana, _, cleo = together(visitor, "Layouts", "Ana", "Ben", "Cleo")
+    for quiet in (ana, cleo):
+        quiet.page.keyboard.press("m")
+
+    ana.page.keyboard.press("l")
+
+    ana.page.wait_for_selector("[data-participant].speaks")
+    largest(ana, "Ben")
+    ana.page.hover(f"[data-participant={cleo.id}]")
+    ana.page.click(f"[data-participant={cleo.id}] [data-testid=pin]")
+    largest(ana, "Cleo")
+    ana.page.click(f"[data-participant={cleo.id}] [data-testid=pin]")
+    largest(ana, "Ben")
+    ana.page.reload()
+    ana.is_connected_to(2)
+    largest(ana, "Ben")
+
+
+def test_nobody_sends_more_than_is_shown_and_sound_only_is_no_picture_at_all(visitor):
+    ana, ben = together(visitor, "Data", "Ana", "Ben")
+    to_ana = sends_camera_to(ben, ana)
+    ben.page.wait_for_function(f"() => {to_ana}.active")
+
+    ana.page.keyboard.press("d")
+    ana.page.check("#devices [name=data][value=low]")
+    ben.page.wait_for_function(f"() => {to_ana}.scaleResolutionDownBy > 2")
+    ana.page.wait_for_function(f"() => {sends_camera_to(ana, ben)}.maxBitrate <= 120000")
+    ana.page.check("#devices [name=data][value=sound]")
+    ben.page.wait_for_function(f"() => !{to_ana}.active")
+    ben.page.wait_for_selector(f"[data-participant={ana.id}].no-picture")
+
+    ana.page.check("#devices [name=data][value=full]")
+    ben.page.wait_for_function(f"() => {to_ana}.active")
+
+
+def test_another_microphone_in_mid_call_and_one_that_is_unplugged_are_heard_on(visitor):
+    ana, ben = together(visitor, "Devices", "Ana", "Ben")
+    sent = "letterbox.peers()[0].connection.getSenders().map(sender => sender.track)"
+    microphone = f"{sent}.find(track => track?.kind === 'audio' && track.readyState === 'live')"
+    first = ana.page.evaluate(f"() => {microphone}.getSettings().deviceId")
+    ana.page.keyboard.press("d")
+    other = ana.page.locator(f"[data-device=audio] option:not([value='{first}'])").first.get_attribute("value")
+
+    ana.page.select_option("[data-device=audio]", other)
+    ana.page.wait_for_function(f"other => {microphone}?.getSettings().deviceId === other", arg=other)
+    ana.page.evaluate(f"() => {{ const t = {microphone}; t.stop(); t.dispatchEvent(new Event('ended')); }}")
+
+    ana.page.wait_for_function(f"() => {microphone}?.readyState === 'live'")
+    heard = ben.received()[ana.id]["sound"]
+    ben.page.wait_for_function(
+        """async before => { let sound = 0;
+            for (const r of (await letterbox.peers()[0].connection.getStats()).values())
+                if (r.type === 'inbound-rtp' && r.kind === 'audio') sound += r.bytesReceived;
+            return sound > before; }""",
+        arg=heard,
+    )
+    assert ana.page.locator("[data-participant].mine .muted").is_hidden()
+
+
+def test_hands_reactions_and_chat_reach_everybody_and_what_was_said_before_a_late_joiner(visitor):
+    ana, ben = together(visitor, "Talk", "Ana", "Ben")
+    room = ana.page.url
+    ana.page.keyboard.press("h")
+    ben.page.wait_for_selector(f"[data-participant={ana.id}] .hand:not([hidden])")
+    ben.page.keyboard.press("c")
+    ben.page.fill("[data-testid=chat-input]", "See https://a.example/plan. <b>Bye</b>")
+    ben.page.keyboard.press("Enter")
+    ana.page.wait_for_selector("[data-testid=chat-message]", state="attached")
+
+    cleo = visitor().joins(room.removeprefix(ana.house.url), "Cleo")
+    cleo.is_connected_to(2)
+    cleo.page.keyboard.press("c")
+
+    cleo.page.wait_for_selector("[data-testid=chat-message].old")
+    assert cleo.page.inner_text("[data-testid=chat-message] .who") == "Ben"
+    assert cleo.page.inner_text("[data-testid=chat-message] .text") == "See https://a.example/plan. <b>Bye</b>"
+    assert cleo.page.get_attribute("[data-testid=chat-message] a", "href") == "https://a.example/plan"
+    cleo.page.wait_for_selector(f"[data-participant={ana.id}] .hand:not([hidden])")
+    cleo.page.keyboard.press("Escape")
+    cleo.page.click("#show-people")
+    assert cleo.page.locator("[data-testid=roster-item] .name").first.inner_text() == "Ana"
+
+    ben.page.click("#show-reactions")
+    ben.page.click("#reactions .choices button >> nth=1")
+    cleo.page.wait_for_selector(f"[data-participant={ben.id}] [data-testid=reaction]")
+
+
+@pytest.fixture
+def slow_cameras(browser: Browser) -> Iterator[Browser]:
+    """Eight cameras, and 56 encoders, in one machine: five pictures a second."""
+    flags = [f"{flag}=fps=5" if flag.startswith("--use-fake-device") else flag for flag in FLAGS]
+    opened = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    yield opened
+    opened.close()
+
+
+def test_eight_people_on_video_all_see_each_other(slow_cameras, whole_house):
+    here: list[Visitor] = []
+    room = ""
+    for name in ("Ana", "Ben", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal"):
+        one = Visitor(slow_cameras, whole_house, viewport={"width": 480, "height": 360})
+        one.context.add_init_script("localStorage.setItem('letterbox.devices', '{\"data\": \"low\"}')")
+        room = room or one.makes_room("Eight")
+        here.append(one.joins(room, name))
+
+    for one in here:
+        one.is_connected_to(7)
+    for one in here:
+        one.page.wait_for_function(
+            "() => [...document.querySelectorAll('.tile:not(.out-of-sight) video')].every(video => video.videoWidth > 0)"
+        )
