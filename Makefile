@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: help run test lint migrate doctor bench-signaling bench-join bench-recorder bench-compose bench-memory
+.PHONY: help run test lint migrate doctor bench-signaling bench-join bench-recorder bench-compose bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -43,6 +43,9 @@ bench-join: $(VENV)/.dev ## from pressing Join to the first picture, through str
 
 bench-compose: $(VENV)/.dev ## composing against ffmpeg
 	$(BIN)/python -m bench.compose $(ARGS)
+
+pictures: $(VENV)/.dev ## the pictures of the pages, taken anew
+	$(BIN)/python -m docs.pictures.take
 
 bench-memory: $(VENV)/.dev ## what composing four hours holds
 	$(BIN)/python -m bench.memory $(ARGS)

@@ -1,7 +1,5 @@
 // Who is shown where: the stage, the strip beside it, and rectangles for both. Pure.
 
-import { columnsFor } from "./grid.js";
-
 /**
  * @typedef {"grid" | "speaker" | "side-by-side"} Layout  the words the composed film uses, too
  * @typedef {{key: string, isScreen?: boolean, isMine?: boolean}} Cell
@@ -13,8 +11,8 @@ export const LAYOUTS = /** @type {const} */ (["grid", "speaker", "side-by-side"]
 const GAP = 10;
 /** What a face in the strip needs to be recognised, and may take. */
 const STRIP = { least: 92, most: 260, share: 0.2, wide: 16 / 10, upright: 4 / 5 };
-/** A picture is cropped to its cell; further than this from square or from wide it would lose the face. */
-const SHAPE = { narrowest: 3 / 4, widest: 16 / 9 };
+/** A picture is cropped to its cell; beyond this it would lose the face, or the room around it. */
+const SHAPE = { narrowest: 6 / 5, narrowestUpright: 3 / 4, widest: 16 / 9 };
 
 /**
  * Who has the stage. The rest is the strip.
@@ -99,14 +97,10 @@ function keep(strip, count, recent) {
  * @returns {Map<string, Place>}
  */
 function tiled(cells, space) {
-  const columns = columnsFor(cells.length, space.width, space.height);
+  const isScreen = cells.some((cell) => cell.isScreen);
+  const columns = columnsFor(cells.length, space.width, space.height, isScreen);
   const rows = Math.ceil(cells.length / columns);
-  let width = Math.max(0, (space.width - GAP * (columns - 1)) / columns);
-  let height = Math.max(0, (space.height - GAP * (rows - 1)) / rows);
-  if (!cells.some(({ isScreen }) => isScreen)) {
-    width = Math.min(width, height * SHAPE.widest);
-    height = Math.min(height, width / SHAPE.narrowest);
-  }
+  const { width, height } = sizeOf(columns, rows, space.width, space.height, isScreen);
   const top = space.y + (space.height - rows * height - (rows - 1) * GAP) / 2;
   return new Map(
     cells.map(({ key }, index) => {
@@ -116,4 +110,37 @@ function tiled(cells, space) {
       return [key, { x: left + (index % columns) * (width + GAP), y: top + row * (height + GAP), width, height }];
     }),
   );
+}
+
+/**
+ * How many columns show so many largest.
+ *
+ * @param {number} count
+ * @param {number} width
+ * @param {number} height
+ * @param {boolean} [isScreen]
+ */
+export function columnsFor(count, width, height, isScreen = false) {
+  const seen = (/** @type {number} */ columns) => {
+    const size = sizeOf(columns, Math.ceil(count / columns), width, height, isScreen);
+    // Of a screen one sees what its shape leaves of the cell.
+    return isScreen ? Math.min(size.width, size.height * SHAPE.widest) : size.width * size.height;
+  };
+  const choices = Array.from({ length: Math.max(count, 1) }, (_, index) => index + 1);
+  return choices.reduce((best, columns) => (seen(columns) > seen(best) * 1.0001 ? columns : best), 1);
+}
+
+/**
+ * @param {number} columns
+ * @param {number} rows
+ * @param {number} width
+ * @param {number} height
+ * @param {boolean} isScreen
+ */
+function sizeOf(columns, rows, width, height, isScreen) {
+  const cell = { width: Math.max(0, (width - GAP * (columns - 1)) / columns), height: Math.max(0, (height - GAP * (rows - 1)) / Math.max(rows, 1)) };
+  if (isScreen) return cell;
+  const narrowed = Math.min(cell.width, cell.height * SHAPE.widest);
+  const narrowest = height > width ? SHAPE.narrowestUpright : SHAPE.narrowest;
+  return { width: narrowed, height: Math.min(cell.height, narrowed / narrowest) };
 }

@@ -12,6 +12,10 @@
  * @property {number} atMs
  */
 
+/** What lies with this machine and its network, and is the same towards everybody. */
+export const OURS = /** @type {Cause[]} */ (["cpu", "bandwidth"]);
+export const THEIRS = /** @type {Cause[]} */ (["loss", "loss-out", "delay", "frozen"]);
+
 /** From where on it is fair, and poor. */
 const BOUNDS = /** @type {const} */ ({
   loss: [2, 7], // percent of what they send
@@ -48,10 +52,11 @@ export function countsOf(reports) {
 
 /**
  * @param {ReturnType<typeof countsOf>} now
- * @param {Counts} before  at the last look
+ * @param {Counts} before    at the last look
+ * @param {Cause[]} [causes] to look for
  * @returns {{verdict: Verdict, cause: Cause | null, figure: number}} figure: of the cause, in its unit, rounded
  */
-export function judge(now, before) {
+export function judge(now, before, causes = THEIRS) {
   const seconds = (now.atMs - before.atMs) / 1000;
   if (seconds <= 0) return { verdict: "good", cause: null, figure: 0 };
   const received = now.received - before.received;
@@ -67,7 +72,7 @@ export function judge(now, before) {
     bandwidth: part(now.limitedNetworkS - before.limitedNetworkS),
   };
   for (const [level, verdict] of /** @type {const} */ ([[1, "poor"], [0, "fair"]])) {
-    const cause = /** @type {Cause[]} */ (Object.keys(BOUNDS)).find((one) => figures[one] >= BOUNDS[one][level]);
+    const cause = causes.find((one) => figures[one] >= BOUNDS[one][level]);
     if (cause) return { verdict, cause, figure: Math.round(figures[cause]) };
   }
   return { verdict: "good", cause: null, figure: 0 };

@@ -1,6 +1,6 @@
 // Looks at the running call again and again: who speaks, how good each connection is, whether our own microphone is heard.
 
-import { Steady, countsOf, judge } from "./link.js";
+import { OURS, Steady, countsOf, judge } from "./link.js";
 import { meter } from "./media.js";
 import { MicrophoneHints, Speakers } from "./speaking.js";
 
@@ -20,8 +20,10 @@ export class Watch {
     this.on = on;
     this.speakers = new Speakers();
     this.hints = new MicrophoneHints();
-    /** @type {Map<string, {counts: ReturnType<typeof countsOf>, steady: Steady}>} */
-    this.links = new Map();
+    /** @type {Map<string, ReturnType<typeof countsOf>>} at the last look */
+    this.counts = new Map();
+    /** @type {Map<string, Steady>} */
+    this.steady = new Map();
     this.level = 0;
     this.metering = new AbortController();
     /** @type {MediaStreamTrack | undefined} */
@@ -77,23 +79,36 @@ export class Watch {
   }
 
   async look() {
+    /** @type {ReturnType<typeof judge>[]} */
+    const ours = [];
     for (const [id, peer] of this.room.peers) {
       if (peer.options.toRecorder || peer.state !== "connected") continue;
       const counts = countsOf(/** @type {any} */ (await peer.connection.getStats()));
-      const known = this.links.get(id);
-      const steady = known?.steady ?? new Steady();
-      this.links.set(id, { counts, steady });
-      if (!known) continue;
-      const { verdict, cause, figure } = judge(counts, known.counts);
-      const shown = steady.take(verdict);
-      // What is not bad enough any more has no cause to tell.
-      if (shown === "good" || cause) this.on.link(id, shown, shown === "good" ? null : cause, figure);
+      const before = this.counts.get(id);
+      this.counts.set(id, counts);
+      if (!before) continue;
+      this.tell(id, judge(counts, before));
+      ours.push(judge(counts, before, OURS));
     }
+    if (ours.length > 0 && this.room.me) this.tell(this.room.me.id, ours.find(({ cause }) => cause) ?? ours[0]);
+  }
+
+  /**
+   * @param {string} id
+   * @param {ReturnType<typeof judge>} seen
+   */
+  tell(id, { verdict, cause, figure }) {
+    const steady = this.steady.get(id) ?? new Steady();
+    this.steady.set(id, steady);
+    const shown = steady.take(verdict);
+    // What is not bad enough any more has no cause to tell.
+    if (shown === "good" || cause) this.on.link(id, shown, shown === "good" ? null : cause, figure);
   }
 
   /** @param {string} id  who has left */
   forget(id) {
     this.speakers.forget(id);
-    this.links.delete(id);
+    this.counts.delete(id);
+    this.steady.delete(id);
   }
 }

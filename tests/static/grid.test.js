@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { columnsFor } from "../../static/call/grid.js";
+import { columnsFor } from "../../static/call/layout.js";
 import { stepFor } from "../../static/call/quality.js";
 import { isPolite } from "../../static/call/peer.js";
 
@@ -10,7 +10,8 @@ test("two people sit side by side on a desk and one above the other on a phone",
   assert.equal(columnsFor(2, 390, 700), 1);
 });
 
-test("four people make a square, seven three columns", () => {
+test("four people make a square, on a phone as well, seven three columns", () => {
+  assert.equal(columnsFor(4, 374, 590), 2);
   assert.equal(columnsFor(4, 1440, 780), 2);
   assert.equal(columnsFor(7, 1440, 780), 3);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Steady, countsOf, judge } from "../../static/call/link.js";
+import { OURS, Steady, countsOf, judge } from "../../static/call/link.js";
 
 const counts = (change = {}) => ({ received: 0, lost: 0, frozenS: 0, limitedCpuS: 0, limitedNetworkS: 0, atMs: 0, delayMs: 30, lossOutPercent: 0, ...change });
-const after = (change) => judge(counts({ atMs: 2000, received: 1000, ...change }), counts());
+const after = (change, causes) => judge(counts({ atMs: 2000, received: 1000, ...change }), counts(), causes);
 
 test("a connection on which all arrives is good", () => {
   assert.deepEqual(after({}), { verdict: "good", cause: null, figure: 0 });
@@ -16,8 +16,12 @@ test("each trouble has its name and its figure", () => {
   assert.deepEqual(after({ lossOutPercent: 9 }), { verdict: "poor", cause: "loss-out", figure: 9 });
   assert.deepEqual(after({ delayMs: 400 }), { verdict: "fair", cause: "delay", figure: 400 });
   assert.deepEqual(after({ frozenS: 1 }), { verdict: "poor", cause: "frozen", figure: 50 });
-  assert.deepEqual(after({ limitedCpuS: 2 }), { verdict: "fair", cause: "cpu", figure: 100 });
-  assert.deepEqual(after({ limitedNetworkS: 2 }), { verdict: "fair", cause: "bandwidth", figure: 100 });
+  assert.deepEqual(after({ limitedCpuS: 2 }, OURS), { verdict: "fair", cause: "cpu", figure: 100 });
+  assert.deepEqual(after({ limitedNetworkS: 2 }, OURS), { verdict: "fair", cause: "bandwidth", figure: 100 });
+});
+
+test("that this machine is too slow is not said of the others", () => {
+  assert.equal(after({ limitedCpuS: 2, limitedNetworkS: 2 }).cause, null);
 });
 
 test("of two troubles the worse is told", () => {
