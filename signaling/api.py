@@ -24,6 +24,7 @@ from signaling import (
     hot,
     jobs,
     keeping,
+    lobby,
     recordings,
     rooms,
     schemas,
@@ -65,7 +66,7 @@ def show_room(room: str) -> Any:
             "room": room, "title": title, "participants": rooms.people_in(connection, room),
             "max_participants": server().settings.max_participants, "recording": recordings.brief(running) if running else None,
             "consent": server().settings.consent,
-        }  # fmt: skip
+        } | {name: rooms.settings_of(connection, room)[name] for name in ("lobby", "locked", "has_code")}  # fmt: skip
 
 
 @call(api, "POST", "/rooms/<room>/close", "End the call for all", "host", schemas.Nothing)
@@ -83,7 +84,49 @@ def change_settings(room: str) -> Any:
     wish = body(schemas.RoomSettings)
     host_of(room)
     with server().transaction() as tx:
-        return {"settings": rooms.change_settings(tx, room, wish.model_dump(exclude_unset=True))}
+        settings = rooms.change_settings(tx, room, lobby.hashed(wish.model_dump(exclude_unset=True)))
+        if not settings["lobby"]:
+            lobby.admit_all(server(), tx, room)
+        return {"settings": settings}
+
+
+@call(api, "POST", "/rooms/<room>/lobby", "Let somebody in who waits, or not", "host", schemas.LobbyAnswer)
+def answer_lobby(room: str) -> Any:
+    wish = body(schemas.LobbyAnswer)
+    host_of(room)
+    with server().transaction() as tx:
+        lobby.answer(server(), tx, room, wish.participant, wish.answer == "admit")
+    return {}
+
+
+@call(api, "POST", "/rooms/<room>/participants/<person>/remove", "Put somebody out of the call", "host", schemas.Nothing)
+def remove_participant(room: str, person: str) -> Any:
+    body(schemas.Nothing)
+    host_of(room)
+    with server().transaction() as tx:
+        rooms.remove(tx, room, person)
+    return {}
+
+
+@call(api, "POST", "/rooms/<room>/participants/<person>/ask", "Ask somebody to mute or to speak", "host", schemas.Ask)
+def ask_participant(room: str, person: str) -> Any:
+    wish = body(schemas.Ask)
+    by = host_of(room)
+    server().limits.spend("sends", f"ask {room}")
+    with server().transaction() as tx:
+        rooms.ask(tx, room, person, wish.what, by)
+    return {}
+
+
+@call(api, "POST", "/rooms/<room>/participants/<person>/role", "Make somebody a host, or a guest again", "host", schemas.Role)
+def give_role(room: str, person: str) -> Any:
+    wish = body(schemas.Role)
+    host_of(room)
+    with server().transaction() as tx:
+        rooms.give_role(tx, room, person, wish.role)
+        if wish.role == "host":
+            lobby.tell_host(tx, room, person)
+    return {}
 
 
 @call(api, "POST", "/rooms/<room>/participants", "Join", "anyone", schemas.Enter)
@@ -94,24 +137,27 @@ def enter(room: str) -> Any:
     else:
         server().limits.spend("joins", calls.address())
     role = _role(room, wish)
+    if role == "guest":
+        _at_the_door(room, wish.code)
+    more = {"wait_s": server().settings.wait_s, "after": 0}
     with server().transaction() as tx:
+        if role == "guest" and rooms.settings_of(tx.connection, room)["lobby"]:
+            return lobby.knock(server(), tx, room, wish.name) | more, 202
         entered = rooms.enter(server(), tx, room, wish.name, wish.kind, role)
-        running = recordings.active(tx.connection, room)
-        answers = consent.answers(tx.connection, running.id) if running else {}
-        room_settings = rooms.settings_of(tx.connection, room)
-        now_s = tx.now_ms // 1000
-    for other in entered["participants"]:
-        other["consent"] = answers.get(other["id"])
-    settings = server().settings
-    recording = recordings.brief(running) if running else None
-    more = {
-        "wait_s": settings.wait_s,
-        "after": 0,
-        "recording": recording,
-        "consent": settings.consent,
-        "settings": room_settings,
-    }
-    return entered | turn.ice(settings, entered["participant"]["id"], now_s) | more, 201
+        return entered | lobby.welcome(server(), tx, room, entered["participant"]) | more, 201
+
+
+def _at_the_door(room: str, code: str | None) -> None:
+    """Codes are short: who tries many is kept out for a while. Raises what lobby.check raises, and too_often."""
+    guesser = f"{room} {calls.address()}"
+    server().limits.check("codes", guesser)
+    try:
+        with server().reading() as connection:
+            lobby.check(connection, room, code)
+    except errors.Problem as problem:
+        if problem.code == "wrong-code":
+            server().limits.spend("codes", guesser)
+        raise
 
 
 def _role(room: str, wish: schemas.Enter) -> str:
@@ -289,7 +335,7 @@ def _who_may(action: str, room: str) -> str:
 def answer_consent(room: str) -> Any:
     wish = body(schemas.Consent)
     caller = participant()
-    if caller.room != room or caller.kind != "person":
+    if caller.room != room or caller.kind == "recorder":
         raise errors.not_yours("You are not a participant of this room.")
     server().limits.spend("sends", caller.id)
     with server().transaction() as tx:

@@ -66,6 +66,7 @@ class Settings:
     rooms_per_address: str = _setting("30/hour", str, "rooms one address may make; a rate like `30/hour`")
     joins_per_address: str = _setting("120/minute", str, "joins from one address")
     sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant")
+    codes_per_address: str = _setting("10/minute", str, "wrong room codes from one address at one room")
     passwords_per_share: str = _setting("10/minute", str, "passwords tried at one share link")
     guesses_per_address: str = _setting("20/minute", str, "wrong keys and tokens from one address")
     checks_per_address: str = _setting("60/minute", str, "connection checks, and looks for a path before joining")

@@ -48,10 +48,11 @@ def answer(server: Server, tx: Transaction, room: str, caller: Caller, wish: dic
     participant_gone; 409 nothing-to-withdraw.
     """
     rooms.lock(tx, room)
-    if not rooms.is_here(tx.connection, caller.id):
+    role = rooms.role_of(tx.connection, caller.id)
+    if role is None:
         raise errors.participant_gone()
     recording = _running(tx.connection, room, wish["recording"])
-    _may_say_how(server, caller, wish["how"], recording.requested_by)
+    _may_say_how(server, role, caller.name, wish["how"], recording.requested_by)
     before = answers(tx.connection, recording.id).get(caller.id)
     if wish["answer"] == WITHDRAWN and before not in (GIVEN, WITHDRAWN):
         raise errors.Problem(409, "nothing-to-withdraw", "Nothing to withdraw", "You have not agreed to be recorded.")
@@ -80,10 +81,10 @@ def _running(connection: Connection, room: str, recording: str | None) -> Row[An
     return row
 
 
-def _may_say_how(server: Server, caller: Caller, how: str, started_by: str) -> None:
+def _may_say_how(server: Server, role: str, name: str, how: str, started_by: str) -> None:
     if how == "notice" and server.settings.consent != "notice":
         raise errors.not_yours("On this server a notice is no consent: ask the participant.")
-    if how == "started" and caller.role != "host" and caller.name != started_by:
+    if how == "started" and role != "host" and name != started_by:
         raise errors.not_yours("Only who has started a recording need not be asked.")
 
 

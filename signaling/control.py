@@ -20,11 +20,12 @@ def deputy(present: list[dict[str, Any]]) -> str | None:
 
 def check(action: str, caller: Caller, present: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     """Raises not_yours, participant_gone."""
-    if caller.id not in [one["id"] for one in present]:
+    me = next((one for one in present if one["id"] == caller.id), None)
+    if me is None:
         raise errors.participant_gone()
-    if caller.kind != "person":
+    if me["kind"] != "person":
         raise errors.not_yours("Only a person in this room may do that.")
-    if caller.role == "host" or settings["who_may_record"] == "everyone":
+    if me["role"] == "host" or settings["who_may_record"] == "everyone":
         return
     if action == "start" or deputy(present) != caller.id:
         raise errors.not_yours("Only the host of this room may do that.")

@@ -54,6 +54,35 @@ def room_closed() -> Problem:
     return Problem(410, "room-closed", "This room is closed", "The host has closed this room. Ask for a new link.")
 
 
+def room_locked() -> Problem:
+    return Problem(403, "room-locked", "This room is locked", "The host lets nobody in now. Ask them to unlock it.")
+
+
+def code_needed() -> Problem:
+    return Problem(403, "code-needed", "This room has a code", "Whoever invited you knows it.")
+
+
+def wrong_code() -> Problem:
+    return Problem(403, "wrong-code", "Not the code of this room", "Look at it once more; whoever invited you knows it.")
+
+
+def still_waiting() -> Problem:
+    return Problem(403, "still-waiting", "Not let in yet", "The host has not let you in yet. Nothing was sent.")
+
+
+def nobody_waits(participant: str) -> Problem:
+    return Problem(404, "nobody-waits", "Nobody waits", f"{participant!r} does not wait here: let in, sent away, or gone.")
+
+
+def not_here(participant: str) -> Problem:
+    return Problem(404, "not-here", "Not in this room", f"There is no person {participant!r} in this room now.")
+
+
+def last_host() -> Problem:
+    detail = "You are the only host here. Make somebody else a host first."
+    return Problem(409, "last-host", "A room needs a host", detail)
+
+
 def room_full(limit: int) -> Problem:
     detail = f"{limit} of {limit} places are taken. Ask somebody to leave, or the host to raise the limit."
     return Problem(409, "room-full", "This room is full", detail)

@@ -18,6 +18,7 @@ TITLES = {
     "joins": "Too many joins from this address",
     "sends": "Too many messages at once",
     "guesses": "Too many wrong keys from this address",
+    "codes": "Too many wrong codes for this room",
     "passwords": "Too many passwords were tried at this link",
     "checks": "Too many connection checks from this address",
 }
@@ -32,6 +33,7 @@ class Limits:
             "rooms": settings.rooms_per_address, "joins": settings.joins_per_address,
             "sends": settings.sends_per_participant, "guesses": settings.guesses_per_address,
             "checks": settings.checks_per_address, "passwords": settings.passwords_per_share,
+            "codes": settings.codes_per_address,
         }  # fmt: skip
         self._items = {name: _parse(name, rate) for name, rate in rates.items()}
 

@@ -21,7 +21,16 @@ from signaling.models import Message, Participant
 
 SERVER = "server"
 EVERYONE = "*"
-SERVER_KINDS = frozenset({"joined", "left", "recording", "consent", "undelivered", "invite", "process", "closed", "lobby"})
+SERVER_KINDS = frozenset(
+    {
+        "joined", "left", "recording", "consent", "undelivered", "invite", "process", "closed",
+        "room", "role", "knock", "admitted", "asked",
+    }
+)  # fmt: skip
+
+
+# In the lobby, and denied or removed (rooms.INSIDE has the others).
+OUTSIDE = frozenset({"waiting", "out"})
 
 
 class Draft(NamedTuple):
@@ -102,8 +111,10 @@ def plan(rows: Mapping[str, Row], postings: Sequence[Posting], notices: Sequence
 
 def _plan_posting(rows: Mapping[str, Row], posting: Posting, max_mailbox: int, result: Plan) -> int | errors.Problem:
     sender = rows.get(posting.sender)
-    if sender is None or sender.gone:
+    if sender is None or sender.gone or sender.kind == "out":
         return errors.participant_gone()
+    if sender.kind == "waiting":
+        return errors.still_waiting()
     fresh = [draft for draft in posting.drafts if draft.n > sender.sent_n]
     for expected, draft in enumerate(fresh, sender.sent_n + 1):
         if draft.n != expected:
@@ -123,7 +134,7 @@ def _plan_posting(rows: Mapping[str, Row], posting: Posting, max_mailbox: int, r
             return errors.mailbox_full(row.id)
     for draft, recipients in addressed:
         for row in recipients:
-            if row.gone:
+            if row.gone or row.kind == "out":
                 _deliver(sender, SERVER, "undelivered", f'{{"n":{draft.n},"to":"{row.id}","reason":"left"}}', result)
             else:
                 _deliver(row, sender.id, draft.kind, draft.body, result)
@@ -140,9 +151,10 @@ def _recipients(rows: Mapping[str, Row], posting: Posting, draft: Draft) -> list
         if row is None:
             return None
         # A connection check has nobody but itself: its note to itself measures the way to the server and back.
-        met = row.kind == "check" if row.id == posting.sender else row.room == posting.room
+        met = row.kind == "check" if row.id == posting.sender else row.room == posting.room and row.kind != "waiting"
         return [row] if met else None
-    return [row for _, row in sorted(rows.items()) if row.room == posting.room and not row.gone and row.id != posting.sender]
+    here = (row for _, row in sorted(rows.items()) if row.room == posting.room and not row.gone and row.kind not in OUTSIDE)
+    return [row for row in here if row.id != posting.sender]
 
 
 def _deliver(row: Row, sender: str, kind: str, body: str, result: Plan) -> None:

@@ -12,7 +12,10 @@ from signaling.server import Server, Transaction
 log = logging.getLogger(__name__)
 
 # keep_days: when its recordings are deleted, None: never.
-DEFAULTS: dict[str, Any] = {"who_may_record": "host", "keep_days": None}
+DEFAULTS: dict[str, Any] = {"who_may_record": "host", "keep_days": None, "lobby": False, "locked": False}
+# Kinds of participants that are in the call. "waiting" stands in the lobby, "out" was denied or removed and still has to hear it.
+INSIDE = ("person", "recorder")
+OUT = "out"
 
 
 def make(tx: Transaction, title: str) -> tuple[str, str]:
@@ -37,19 +40,30 @@ def title_of(connection: Connection, room: str) -> str:
     return _open_title(row)
 
 
-def settings_of(connection: Connection, room: str) -> dict[str, Any]:
-    """What its host has set, and the defaults of the rest. Raises no_such_room."""
+def stored_settings(connection: Connection, room: str) -> dict[str, Any]:
+    """What its host has set, its secrets among it. Raises no_such_room."""
     found = connection.execute(select(Room.settings).where(Room.id == room)).first()
     if found is None:
         raise errors.no_such_room()
-    return DEFAULTS | dict(found[0])
+    return dict(found[0])
+
+
+def settings_of(connection: Connection, room: str) -> dict[str, Any]:
+    """What its host has set, as everybody may see it, and the defaults of the rest. Raises no_such_room."""
+    return _public(stored_settings(connection, room))
+
+
+def _public(stored: dict[str, Any]) -> dict[str, Any]:
+    known = {name: value for name, value in stored.items() if name in DEFAULTS}
+    return DEFAULTS | known | {"has_code": bool(stored.get("code_hash"))}
 
 
 def change_settings(tx: Transaction, room: str, wish: dict[str, Any]) -> dict[str, Any]:
     """Set what is in the wish, leave the rest; everybody is told. Returns all settings. Raises no_such_room, room_closed."""
     lock(tx, room)
-    settings = settings_of(tx.connection, room) | wish
-    tx.connection.execute(update(Room).where(Room.id == room).values(settings=settings))
+    stored = stored_settings(tx.connection, room) | wish
+    tx.connection.execute(update(Room).where(Room.id == room).values(settings=stored))
+    settings = _public(stored)
     tx.notify([one["id"] for one in present(tx.connection, room)], "room", {"settings": settings})
     return settings
 
@@ -91,16 +105,21 @@ def present(connection: Connection, room: str) -> list[dict[str, Any]]:
     columns = (Participant.id, Participant.name, Participant.kind, Participant.role, Participant.joined_at_ms)
     rows = connection.execute(
         select(*columns)
-        .where(Participant.room_id == room, Participant.left_at_ms.is_(None))
+        .where(Participant.room_id == room, Participant.left_at_ms.is_(None), Participant.kind.in_(INSIDE))
         .order_by(Participant.joined_at_ms, Participant.id)
     )
     return [dict(zip(("id", "name", "kind", "role", "joined_at_ms"), row, strict=True)) for row in rows]
 
 
 def is_here(connection: Connection, participant: str) -> bool:
-    """Whether a participant has not left."""
-    here = select(Participant.id).where(Participant.id == participant, Participant.left_at_ms.is_(None))
-    return connection.execute(here).first() is not None
+    """Whether a participant has come in and has not left."""
+    return role_of(connection, participant) is not None
+
+
+def role_of(connection: Connection, participant: str) -> str | None:
+    """host, guest or recorder, as it is now; None for who is not here."""
+    here = (Participant.id == participant, Participant.left_at_ms.is_(None), Participant.kind.in_((*INSIDE, "check")))
+    return connection.execute(select(Participant.role).where(*here)).scalar()
 
 
 def people_in(connection: Connection, room: str) -> int:
@@ -157,8 +176,11 @@ def leave(server: Server, tx: Transaction, participant: str, reason: str, only_o
         tx.connection.execute(delete(Participant).where(Participant.id == participant))
     else:
         tx.connection.execute(update(Participant).where(Participant.id == participant).values(left_at_ms=tx.now_ms))
-    others = [other.id for other in rows.values() if other.id != participant and not other.gone]
-    tx.notify(others, "left", {"participant": participant, "reason": reason})
+    others = [other.id for other in rows.values() if other.id != participant and not other.gone and other.kind in INSIDE]
+    if row.kind == "waiting":
+        others = [one["id"] for one in present(tx.connection, str(room)) if one["role"] == "host"]
+    if row.kind != OUT:
+        tx.notify(others, "left", {"participant": participant, "reason": reason})
     tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
     tx.after_commit.append(lambda: log.info("room=%s participant=%s left: %s", room, participant, reason))
     if row.worker and row.worker != server.worker:
@@ -167,11 +189,48 @@ def leave(server: Server, tx: Transaction, participant: str, reason: str, only_o
     return True
 
 
+def put_out(tx: Transaction, participant: str) -> None:
+    """From now on it is in no roster and can write to nobody; its mailbox stays until it has read why, or falls silent."""
+    tx.connection.execute(update(Participant).where(Participant.id == participant).values(kind=OUT))
+
+
+def remove(tx: Transaction, room: str, participant: str) -> None:
+    """Everybody is told, the one who goes among them. Raises no_such_room, room_closed; 404 for who is not here."""
+    lock(tx, room)
+    here = present(tx.connection, room)
+    if participant not in [one["id"] for one in here if one["kind"] == "person"]:
+        raise errors.not_here(participant)
+    tx.notify([one["id"] for one in here], "left", {"participant": participant, "reason": "removed"})
+    put_out(tx, participant)
+
+
+def give_role(tx: Transaction, room: str, participant: str, role: str) -> None:
+    """Make somebody a host, or a guest again; everybody is told. Raises as remove does; 409 for the last host."""
+    lock(tx, room)
+    here = present(tx.connection, room)
+    one = next((one for one in here if one["id"] == participant and one["kind"] == "person"), None)
+    if one is None:
+        raise errors.not_here(participant)
+    others = [other for other in here if other["role"] == "host" and other["id"] != participant]
+    if one["role"] == "host" and role == "guest" and not others:
+        raise errors.last_host()
+    tx.connection.execute(update(Participant).where(Participant.id == participant).values(role=role))
+    tx.notify([other["id"] for other in here], "role", {"participant": participant, "role": role})
+
+
+def ask(tx: Transaction, room: str, participant: str, what: str, by: str) -> None:
+    """Ask one person to mute, to speak, or to switch the camera off: its browser does it. Raises as remove does."""
+    if participant not in [one["id"] for one in present(tx.connection, room) if one["kind"] == "person"]:
+        raise errors.not_here(participant)
+    tx.notify([participant], "asked", {"what": what, "by": by})
+
+
 def close(tx: Transaction, room: str) -> None:
     """End the call for all: the room answers 410 from now on."""
     lock(tx, room)
-    here = [participant["id"] for participant in present(tx.connection, room)]
-    for participant in here:
+    waiting = (Participant.room_id == room, Participant.left_at_ms.is_(None), Participant.kind == "waiting")
+    outside = list(tx.connection.execute(select(Participant.id).where(*waiting)).scalars())
+    for participant in [*(one["id"] for one in present(tx.connection, room)), *outside]:
         tx.notify([participant], "left", {"participant": participant, "reason": "closed"})
     tx.connection.execute(update(Room).where(Room.id == room).values(closed_at_ms=tx.now_ms))
 

@@ -42,12 +42,29 @@ class RoomSettings(Body):
 
     who_may_record: Literal["host", "everyone"] = "host"
     keep_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    lobby: bool = False
+    locked: bool = False
+    code: Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=32, pattern=PLAIN)] | None = None
+
+
+class LobbyAnswer(Body):
+    participant: Id
+    answer: Literal["admit", "deny"]
+
+
+class Ask(Body):
+    what: Literal["mute", "unmute", "camera-off"]
+
+
+class Role(Body):
+    role: Literal["host", "guest"]
 
 
 class Enter(Body):
     name: Name
     kind: Literal["person", "recorder"] = "person"
     host_key: str | None = Field(None, max_length=200)
+    code: Annotated[str, Field(max_length=200, pattern=NO_NUL)] | None = None
     recording: str | None = Field(None, max_length=12)
 
 

@@ -21,6 +21,7 @@ ROWS = [
     {"auth", "turn", "jobs", "rooms", "disposal", "webhooks"},
     {"presence", "recordings", "control"},
     {"consent", "shares", "keeping", "versions", "captions"},
+    {"lobby"},
     {"schemas"},
     {"hot"},
     {"calls"},

@@ -112,6 +112,9 @@ def test_answers_have_the_members_the_protocol_shows(cast: Cast) -> None:
         "max_participants",
         "recording",
         "consent",
+        "lobby",
+        "locked",
+        "has_code",
     }
     assert cast.bob.ask().json.keys() == {"messages", "wait_s"}
 
