@@ -136,12 +136,16 @@ def enter(room: str) -> Any:
         recorder()
     else:
         server().limits.spend("joins", calls.address())
-    role = _role(room, wish)
-    if role == "guest":
+    role, is_back = _role(room, wish), False
+    if role == "guest" and wish.again:
+        with server().reading() as connection:
+            seat = lobby.seat_of(connection, room, wish.again, clock.now_ms())
+        role, is_back = seat or role, seat is not None
+    if role == "guest" and not is_back:
         _at_the_door(room, wish.code)
     more = {"wait_s": server().settings.wait_s, "after": 0}
     with server().transaction() as tx:
-        if role == "guest" and rooms.settings_of(tx.connection, room)["lobby"]:
+        if role == "guest" and not is_back and rooms.settings_of(tx.connection, room)["lobby"]:
             return lobby.knock(server(), tx, room, wish.name) | more, 202
         entered = rooms.enter(server(), tx, room, wish.name, wish.kind, role)
         return entered | lobby.welcome(server(), tx, room, entered["participant"]) | more, 201

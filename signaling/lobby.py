@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from signaling import errors, rooms
+from signaling import errors, ids, rooms
 from signaling.consent import answers
 from signaling.models import Participant
 from signaling.recordings import active, brief
@@ -17,6 +17,8 @@ from signaling.server import Server, Transaction
 from signaling.turn import ice
 
 WAITING = "waiting"
+# So long a seat is kept for who has left it.
+AGAIN_MS = 10 * 60 * 1000
 
 
 def check(connection: Connection, room: str, code: str | None) -> None:
@@ -29,6 +31,15 @@ def check(connection: Connection, room: str, code: str | None) -> None:
         raise errors.code_needed()
     if wanted and not check_password_hash(wanted, str(code)):
         raise errors.wrong_code()
+
+
+def seat_of(connection: Connection, room: str, token: str, now_ms: int) -> str | None:
+    """The role of who was inside this room with this token until a moment ago; None for anybody else, and who was put out."""
+    who = (Participant.token_hash == ids.digest(token), Participant.room_id == room, Participant.kind == "person")
+    row = connection.execute(select(Participant.role, Participant.left_at_ms).where(*who)).first()
+    if row is None or (row.left_at_ms is not None and now_ms - row.left_at_ms > AGAIN_MS):
+        return None
+    return str(row.role)
 
 
 def hashed(wish: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class Enter(Body):
     kind: Literal["person", "recorder"] = "person"
     host_key: str | None = Field(None, max_length=200)
     code: Annotated[str, Field(max_length=200, pattern=NO_NUL)] | None = None
+    # The token of a seat just left, for instance by a reload: whoever was inside need not knock again.
+    again: str | None = Field(None, max_length=200)
     recording: str | None = Field(None, max_length=12)
 
 

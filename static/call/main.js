@@ -6,8 +6,10 @@ import { choose, chosenIn } from "./choices.js";
 import { Choice, Consent, Question } from "./consent.js";
 import { Devices } from "./devices.js";
 import { announce, find, setIcon } from "./dom.js";
+import { HostMenu } from "./host.js";
 import { hostKeyOf } from "./hosts.js";
 import { LAYOUTS } from "./layout.js";
+import { Lobby, showWaiting } from "./lobby.js";
 import { Network } from "./network.js";
 import { Own } from "./own.js";
 import { Panel } from "./panel.js";
@@ -79,6 +81,18 @@ const room = new Room(roomId, {
     showSettings(settings);
     showPowers();
   },
+  lobby: () => showWaiting(true),
+  waiting(waiting) {
+    lobby.show(waiting);
+    const [newest] = [...waiting.values()].slice(-1);
+    if (newest && waiting.size > knocked) announce(t("lobby.knocks", { name: newest }));
+    knocked = waiting.size;
+  },
+  asked: (what, by) => void asked(what, by),
+  role(participant) {
+    if (participant.id === room.me?.id) announce(t(participant.role === "host" ? "host.you-are" : "host.you-were"));
+    showPeople();
+  },
   told: (participant, body) => talk.take(participant, body),
   canTell(participant) {
     talk.canAsk(participant.id);
@@ -91,6 +105,59 @@ const room = new Room(roomId, {
   },
   ended: (reason) => void ended(reason),
 });
+
+/** How many waited before the door when we last heard. */
+let knocked = 0;
+const lobby = new Lobby((id, answer) => void host(`/rooms/${roomId}/lobby`, { participant: id, answer }));
+const hostMenu = new HostMenu({
+  deed(id, deed) {
+    const path = `/rooms/${roomId}/participants/${id}`;
+    if (deed === "remove") void host(`${path}/remove`, {});
+    else if (deed === "host" || deed === "guest") void host(`${path}/role`, { role: deed });
+    else void host(`${path}/ask`, { what: deed });
+  },
+  end: () => void host(`/rooms/${roomId}/close`, {}),
+});
+
+/**
+ * What only a host may ask of the server.
+ *
+ * @param {string} path
+ * @param {object} body
+ */
+async function host(path, body) {
+  try {
+    await call("POST", path, { token: room.token, body });
+  } catch (error) {
+    announce(wordsOf(error));
+  }
+}
+
+/**
+ * A host has asked for something. What makes one quieter is done, what makes one heard is a question.
+ *
+ * @param {"mute" | "unmute" | "camera-off"} what
+ * @param {string} by
+ */
+async function asked(what, by) {
+  if (what === "unmute") {
+    if (room.mediaState.microphone) return;
+    find("#asked span").textContent = t("asked.unmute", { by });
+    find("#asked").hidden = false;
+    return;
+  }
+  const device = what === "mute" ? "microphone" : "camera";
+  if (!room.mediaState[device]) return;
+  await own.toggle(device);
+  announce(t(`asked.${what}`, { by }));
+}
+
+for (const [testid, unmute] of /** @type {const} */ ([["asked-yes", true], ["asked-no", false]])) {
+  find(`[data-testid=${testid}]`).addEventListener("click", () => {
+    find("#asked").hidden = true;
+    if (unmute && !room.mediaState.microphone) void own.toggle("microphone");
+  });
+}
 
 const own = new Own(room, {
   changed: () => showMyState(),
@@ -139,6 +206,7 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn,
     await enter(name, microphone, cameraOn);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Away)) throw error;
+    if (error instanceof Refused && ["code-needed", "wrong-code"].includes(error.code)) prejoin.askCode();
     if (error instanceof Refused) prejoin.tell(error.title, error.message);
     else prejoin.tell(t("server.away.title"), t("server.away.again"));
   }
@@ -152,9 +220,13 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn,
 async function enter(name, microphone, cameraOn) {
   const chosen = chosenIn(localStorage);
   room.useLowData(chosen.data === "low");
-  const { participants } = await room.join(name, hostKey);
+  const again = rejoining()?.token;
+  const { participants } = await room.join({
+    name, ...(hostKey && { host_key: hostKey }), ...(prejoin.code && { code: prejoin.code }), ...(again && { again }),
+  });
+  showWaiting(false);
   talk.arrive(participants);
-  sessionStorage.setItem(REJOIN, JSON.stringify({ name, microphone, camera: cameraOn }));
+  sessionStorage.setItem(REJOIN, JSON.stringify({ name, microphone, camera: cameraOn, token: room.token }));
   prejoin.hide();
   find("#call").hidden = false;
   document.body.classList.add("in-call");
@@ -172,10 +244,16 @@ async function enter(name, microphone, cameraOn) {
 function showPeople() {
   const everybody = [...(room.me ? [room.me] : []), ...room.participants.values()];
   const marks = new Map(everybody.map((one) => [one.id, markOf(one)]));
-  panel.showPeople(everybody.sort(byHandThenTime), room.me?.id, mediaStates, marks);
+  panel.showPeople(everybody.sort(byHandThenTime), room.me?.id, mediaStates, marks, room.me?.role === "host" ? openMenu : null);
   for (const [id, mark] of marks) tiles.setMark(id, mark);
   showPowers();
 }
+
+/**
+ * @param {HTMLElement} button
+ * @param {Participant} participant
+ */
+const openMenu = (button, participant) => hostMenu.open(button, participant, mediaStates.get(participant.id));
 
 /**
  * Who has raised a hand comes first, the longest up before the others.
@@ -192,9 +270,10 @@ function byHandThenTime(one, other) {
 function showPowers() {
   recording.allow(powersOf(room.me, room.participants.values(), room.settings));
   find("#room-settings").hidden = room.me?.role !== "host";
+  find("#end-for-all").hidden = room.me?.role !== "host";
 }
 
-/** @param {Partial<import("./room.js").Settings>} wish */
+/** @param {Partial<import("./room.js").Settings> & {code?: string | null}} wish */
 async function changeSettings(wish) {
   try {
     await call("POST", `/rooms/${roomId}/settings`, { token: room.token, body: wish });
@@ -207,6 +286,10 @@ async function changeSettings(wish) {
 /** @param {import("./room.js").Settings} settings */
 function showSettings(settings) {
   find("[data-testid=everyone-records]").checked = settings.who_may_record === "everyone";
+  find("[data-testid=lobby]").checked = settings.lobby;
+  find("[data-testid=lock]").checked = settings.locked;
+  find("[data-testid=code]").placeholder = t(settings.has_code ? "settings.code.is-set" : "settings.code.none");
+  find("[data-testid=clear-code]").hidden = !settings.has_code;
   const days = String(settings.keep_days ?? "");
   const choice = /** @type {HTMLSelectElement} */ (find("[data-testid=keep-days]"));
   // Set by an API call to something else than we offer.
@@ -217,6 +300,16 @@ function showSettings(settings) {
 find("[data-testid=everyone-records]").addEventListener("change", (/** @type {Event} */ event) => {
   void changeSettings({ who_may_record: /** @type {HTMLInputElement} */ (event.target).checked ? "everyone" : "host" });
 });
+for (const [testid, name] of [["lobby", "lobby"], ["lock", "locked"]]) {
+  find(`[data-testid=${testid}]`).addEventListener("change", (/** @type {any} */ event) => void changeSettings({ [name]: event.target.checked }));
+}
+find("#code-form").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
+  event.preventDefault();
+  const input = find("[data-testid=code]");
+  void changeSettings({ code: input.value.trim() });
+  input.value = "";
+});
+find("[data-testid=clear-code]").addEventListener("click", () => void changeSettings({ code: null }));
 find("[data-testid=keep-days]").addEventListener("change", (/** @type {Event} */ event) => {
   void changeSettings({ keep_days: Number(/** @type {HTMLSelectElement} */ (event.target).value) || null });
 });
@@ -373,6 +466,7 @@ async function ended(reason) {
   talk.stop();
   document.body.classList.remove("in-call", "is-recorded");
   find("#call").hidden = true;
+  prejoin.hide();
   find("#ended").hidden = false;
   find("#connection").hidden = true;
   find("#blocked").hidden = true;
@@ -485,14 +579,23 @@ async function lookForRecording() {
   if (!room.token) setTimeout(() => void lookForRecording(), LOOK_MS);
 }
 
+/** @returns {{name: string, microphone: boolean, camera: boolean, token: string} | null} the seat this tab had before a reload */
+function rejoining() {
+  return JSON.parse(sessionStorage.getItem(REJOIN) ?? "null");
+}
+
+find("[data-testid=stop-waiting]").addEventListener("click", () => {
+  room.leave();
+  location.reload();
+});
+
 /** A reload in mid-call comes back to the same seat. */
 async function start() {
   void lookForPath();
   void lookForRecording();
-  const again = sessionStorage.getItem(REJOIN);
+  const wish = rejoining();
   await prejoin.show();
-  if (!again) return;
-  const wish = JSON.parse(again);
+  if (!wish) return;
   prejoin.name.value = wish.name;
   prejoin.wanted = { microphone: wish.microphone, camera: wish.camera };
   prejoin.apply();

@@ -78,8 +78,9 @@ export class Panel {
    * @param {string | undefined} me
    * @param {Map<string, MediaState>} mediaStates  as far as they have said
    * @param {Map<string, string>} marks  who is not recorded, in words
+   * @param {((button: HTMLElement, participant: Participant) => void) | null} onMenu  what a host may do; null for others
    */
-  showPeople(participants, me, mediaStates, marks) {
+  showPeople(participants, me, mediaStates, marks, onMenu) {
     const count = participants.filter(({ kind }) => kind === "person").length;
     find("#people-count").textContent = String(count);
     find("#show-people").setAttribute("aria-label", t("panel.people-count", { count }));
@@ -97,6 +98,10 @@ export class Panel {
         find(".muted", item).hidden = state?.microphone !== false;
         find(".camera-off", item).hidden = state?.camera !== false;
         find(".hand", item).hidden = !state?.hand_at_ms;
+        const more = find("[data-testid=person-more]", item);
+        more.hidden = !onMenu || participant.kind !== "person" || participant.id === me;
+        more.setAttribute("aria-label", t("host.menu", { name }));
+        more.addEventListener("click", () => onMenu?.(more, participant));
         return item;
       }),
     );

@@ -156,6 +156,16 @@ export class Prejoin {
     await this.open();
   }
 
+  /** The room has a code, and we have not said the right one. */
+  askCode() {
+    find("#code-field").hidden = false;
+    find("[data-testid=code-input]").focus();
+  }
+
+  get code() {
+    return find("[data-testid=code-input]").value.trim();
+  }
+
   /** @param {string} [answer]  the value of the button that was pressed */
   async join(answer = "") {
     const name = this.name.value.trim();

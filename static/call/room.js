@@ -17,7 +17,7 @@ import { askTogether } from "./tabs.js";
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean, hand_at_ms?: number}} MediaState  hand_at_ms: raised since, 0 not
  * @typedef {{why: "none" | "busy" | "disk" | "leaving" | "interrupted", place?: number, starts_in_s?: number | null}} Waiting
  * @typedef {{id: string, state: string, wanted: string, by: string, started_at_ms: number | null, reason: string | null, waiting?: Waiting | null}} Recording
- * @typedef {{who_may_record: "host" | "everyone", keep_days: number | null}} Settings
+ * @typedef {{who_may_record: "host" | "everyone", keep_days: number | null, lobby: boolean, locked: boolean, has_code: boolean}} Settings
  * @typedef {{kind: "silent" | "no-picture" | "loss" | "sound-only" | "disk", participant?: string, source?: string, since_ms?: number, percent?: number}} Alarm
  * @typedef {object} RoomEvents
  * @property {(participant: Participant) => void} joined
@@ -29,6 +29,10 @@ import { askTogether } from "./tabs.js";
  * @property {(recording: Recording | null, mark?: {label: string, by: string}, alarms?: Alarm[]) => void} recording
  * @property {(participant: Participant, answer: Answer) => void} consent
  * @property {(settings: Settings) => void} settings  how the room works, now and whenever the host has changed it
+ * @property {() => void} lobby  we wait until a host lets us in
+ * @property {(waiting: Map<string, string>) => void} waiting  who waits for us to let them in: id → name
+ * @property {(what: "mute" | "unmute" | "camera-off", by: string) => void} asked  by a host
+ * @property {(participant: Participant) => void} role  somebody is a host now, or no longer
  * @property {(participant: Participant, body: any) => void} told  what one says to another: see talk.js
  * @property {(participant: Participant) => void} canTell  the short way to them is open
  * @property {(state: MailboxState) => void} connection
@@ -64,12 +68,16 @@ export class Room {
     /** When the TURN credentials lapse, by this machine's clock. */
     this.iceLapsesAtMs = Infinity;
     this.token = "";
+    /** @type {((entered: any) => void) | undefined} */
+    this.admitted = undefined;
     /** @type {Participant | null} */
     this.me = null;
     /** Whether anything of ours goes to a recorder. Without, there is not even a connection. */
     this.agreed = false;
     /** @type {Settings} */
-    this.settings = { who_may_record: "host", keep_days: null };
+    this.settings = { who_may_record: "host", keep_days: null, lobby: false, locked: false, has_code: false };
+    /** Who waits in the lobby, as a host hears it. @type {Map<string, string>} */
+    this.waiting = new Map();
     /** @type {"ask" | "notice"} */
     this.consentMode = "ask";
     /** @type {string | undefined} the recording that the answers we know are about */
@@ -77,19 +85,16 @@ export class Room {
   }
 
   /**
-   * @param {string} name
-   * @param {string | null} hostKey
+   * Come in, at once or when a host says yes.
+   *
+   * @param {{name: string, host_key?: string, code?: string, again?: string}} body  again: the token of a seat just left
    */
-  async join(name, hostKey) {
-    const body = hostKey ? { name, host_key: hostKey } : { name };
+  async join(body) {
     // The poll will occupy one connection: a second, for what we send, is opened while we wait anyway.
     call("GET", `/rooms/${this.id}`).catch(() => undefined);
     const entered = await call("POST", `/rooms/${this.id}/participants`, { body });
     this.me = entered.participant;
     this.token = entered.token;
-    this.useIce(entered);
-    this.consentMode = entered.consent;
-    this.recordingId = entered.recording?.id;
     this.mailbox = new Mailbox({
       token: entered.token,
       waitS: entered.wait_s,
@@ -99,12 +104,30 @@ export class Room {
       onMessage: (message) => this.take(message),
       onState: (state) => this.connectionState(state),
     });
+    if (entered.waiting === true) {
+      /** @type {Promise<any>} */
+      const admitted = new Promise((resolve) => (this.admitted = resolve));
+      this.on.lobby();
+      this.mailbox.start();
+      return admitted;
+    }
+    this.enter(entered);
+    this.mailbox.start();
+    return entered;
+  }
+
+  /** @param {any} entered  what the join answer holds, or `admitted` */
+  enter(entered) {
+    this.me = entered.participant;
+    this.useIce(entered);
+    this.consentMode = entered.consent;
+    this.recordingId = entered.recording?.id;
     for (const other of entered.participants) this.add(other, true);
     this.changeSettings(entered.settings);
     this.on.recording(entered.recording);
-    this.mailbox.start();
+    this.waiting = new Map((entered.waiting ?? []).map((/** @type {{id: string, name: string}} */ { id, name }) => [id, name]));
+    this.on.waiting(this.waiting);
     this.sendState("*");
-    return entered;
   }
 
   /** Leave, for good. Works while the page is being closed. */
@@ -155,6 +178,19 @@ export class Room {
     for (const heights of Object.values(this.shown)) heights.delete(id);
     this.on.left(participant, reason);
     this.adjustQuality();
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} role
+   */
+  changeRole(id, role) {
+    const participant = id === this.me?.id ? this.me : this.participants.get(id);
+    if (!participant) return;
+    participant.role = role;
+    if (participant === this.me && role !== "host") this.waiting.clear();
+    this.on.waiting(this.waiting);
+    this.on.role(participant);
   }
 
   /** @param {boolean} agreed  to be sent to recorders, from now on */
@@ -223,11 +259,23 @@ export class Room {
    */
   takeFromServer(kind, body) {
     if (kind === "joined") {
+      if (this.waiting.delete(body.participant.id)) this.on.waiting(this.waiting);
       this.add(body.participant, false);
       this.sendState(body.participant.id);
     } else if (kind === "left") {
       if (body.participant === this.me?.id) this.end(body.reason);
+      else if (this.waiting.delete(body.participant)) this.on.waiting(this.waiting);
       else this.remove(body.participant, body.reason);
+    } else if (kind === "knock") {
+      this.waiting.set(body.participant.id, body.participant.name);
+      this.on.waiting(this.waiting);
+    } else if (kind === "admitted") {
+      this.enter(body);
+      this.admitted?.(body);
+    } else if (kind === "asked") {
+      this.on.asked(body.what, body.by);
+    } else if (kind === "role") {
+      this.changeRole(body.participant, body.role);
     } else if (kind === "recording") {
       // Each recording asks anew.
       if (body.recording.id !== this.recordingId) for (const participant of this.participants.values()) participant.consent = null;

@@ -258,3 +258,22 @@ def test_a_closed_room_says_so_to_who_waits(cast: Cast) -> None:
     cast.door.post(f"rooms/{cast.room}/close", {}, cast.alice.token)
 
     assert told(cleo, "left") == [("left", {"participant": cleo.id, "reason": "closed"})]
+
+
+def test_a_reload_needs_no_second_knock_and_keeps_the_role(cast: Cast) -> None:
+    settings(cast, lobby=True, locked=True, code="sesame")
+    does(cast, cast.bob.id, "role", {"role": "host"})
+    cast.door.post("leave", {}, cast.bob.token)
+
+    back = enters(cast, "Bob", again=cast.bob.token)
+
+    assert (back.status, back["participant"]["role"]) == (201, "host")
+
+
+def test_no_other_token_is_a_way_in(cast: Cast) -> None:
+    settings(cast, lobby=True)
+    cleo = knocks(cast)
+    does(cast, cast.bob.id, "remove")
+
+    for token in (cleo.token, cast.bob.token, cast.charlie.token, "pt_none", ""):
+        assert enters(cast, again=token).status == 202, token
