@@ -1,11 +1,13 @@
 // The room page: reads what the server put into it, and wires the parts. See room.js for the call itself.
 
+import "./storage.js";
 import { Away, Refused, call } from "./api.js";
 import { ChatView, rise } from "./chat.js";
 import { choose, chosenIn } from "./choices.js";
 import { Choice, Consent, Question } from "./consent.js";
 import { Devices } from "./devices.js";
 import { announce, find, setIcon } from "./dom.js";
+import { Embedding } from "./embed.js";
 import { hostKeyOf } from "./hosts.js";
 import { LAYOUTS } from "./layout.js";
 import { Network } from "./network.js";
@@ -92,6 +94,7 @@ const room = new Room(roomId, {
   ended: (reason) => void ended(reason),
 });
 
+const embedding = new Embedding(room);
 const own = new Own(room, {
   changed: () => showMyState(),
   show: (track, source) => room.me && tiles.show(room.me, track, source),
@@ -139,6 +142,7 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn,
     await enter(name, microphone, cameraOn);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Away)) throw error;
+    embedding.failed(error);
     if (error instanceof Refused) prejoin.tell(error.title, error.message);
     else prejoin.tell(t("server.away.title"), t("server.away.again"));
   }
@@ -163,10 +167,11 @@ async function enter(name, microphone, cameraOn) {
   const video = own.track("camera");
   if (video) tiles.show(me, video, "camera");
   void tiles.listenOn(chosen.sink);
-  showLayout(chosen.layout);
+  showLayout(embedding.layout(chosen.layout, LAYOUTS));
   watch.start();
   showMyState();
   showPeople();
+  embedding.joined();
 }
 
 function showPeople() {
@@ -263,6 +268,7 @@ function showMyState() {
   tiles.setMedia(room.me.id, room.mediaState);
   mediaStates.set(room.me.id, room.mediaState);
   showPeople();
+  embedding.showed();
 }
 
 /** Others need not send more than we show. */
@@ -368,6 +374,7 @@ async function ended(reason) {
     return;
   }
   sessionStorage.removeItem(REJOIN);
+  embedding.left(reason);
   own.stop();
   watch.stop();
   talk.stop();
@@ -450,6 +457,13 @@ const KEYS = {
   r: () => question.focus(),
   "?": () => help.showModal(),
 };
+embedding.limit(KEYS);
+embedding.listen({
+  microphone: () => once(toggleMicrophone),
+  camera: () => once(toggleCamera),
+  leave: () => once(leave),
+  chat: () => panel.toggle("chat"),
+});
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || find("#call").hidden) return;
@@ -485,18 +499,16 @@ async function lookForRecording() {
   if (!room.token) setTimeout(() => void lookForRecording(), LOOK_MS);
 }
 
-/** A reload in mid-call comes back to the same seat. */
+/** A reload in mid-call comes back to the same seat; a page that holds us may have asked for things. */
 async function start() {
   void lookForPath();
   void lookForRecording();
   const again = sessionStorage.getItem(REJOIN);
+  const wish = again ? { ...JSON.parse(again), now: true } : embedding.wish();
+  if (wish?.name) prejoin.name.value = wish.name;
+  if (wish) prejoin.wanted = { microphone: wish.microphone, camera: wish.camera };
   await prejoin.show();
-  if (!again) return;
-  const wish = JSON.parse(again);
-  prejoin.name.value = wish.name;
-  prejoin.wanted = { microphone: wish.microphone, camera: wish.camera };
-  prejoin.apply();
-  await prejoin.join();
+  if (wish?.now) await prejoin.join();
 }
 
 // For tests and for the curious: what the call looks like from inside. Read only.
