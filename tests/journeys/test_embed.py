@@ -2,13 +2,14 @@
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.journeys.house import Visitor, WholeHouse
+from tests.journeys.house import ROOT, Visitor, WholeHouse
 from tests.people import free_port
 
 pytestmark = pytest.mark.browser
@@ -24,19 +25,7 @@ AROUND = """<!doctype html><html lang="en"><title>Intranet</title><link rel="ico
   const names = ["ready", "joined", "left", "participant-joined", "participant-left", "recording", "muted", "camera", "error"];
   for (const event of names) room.on(event, (detail) => told.push([event, detail]));
 </script>"""
-# The same without a frame: the modules of static/call/, from another origin.
-MODULES = """<!doctype html><html lang="en"><title>Own page</title><link rel="icon" href="data:,">
-<script type="module">
-  import {{ Room }} from "{server}/static/call/room.js";
-  const ignore = () => undefined;
-  const on = Object.fromEntries(
-    ["joined", "left", "track", "trackEnded", "peerState", "mediaState", "recording", "consent", "settings", "told", "canTell",
-     "connection", "ended"].map((name) => [name, ignore]));
-  globalThis.states = [];
-  on.mediaState = (participant, state) => states.push([participant.name, state.microphone]);
-  globalThis.room = new Room("{id}", on);
-  await room.join("Cleo", null);
-</script>"""
+MANUAL = (ROOT / "docs/embed.md").read_text()
 
 
 class Site:
@@ -140,17 +129,26 @@ def test_a_page_elsewhere_shows_a_room_hears_who_comes_and_mutes_by_command(peop
     ben.page.wait_for_function("() => letterbox.peers().length === 0")
 
 
-def test_who_takes_the_frame_away_has_left(people, intranet):
+def test_who_is_put_into_a_recorded_call_is_asked_there_and_has_left_when_the_frame_is_taken_away(people, intranet):
     ana, ben = people(), people()
-    room = ben.makes_room("Taken away")
-    embeds(ana, intranet, room, name="Ana", join="now", camera="off")
-    told(ana.page, "joined")
+    room = ben.makes_room("Recorded")
     ben.joins(room, "Ben")
+    ben.page.click("[data-testid=record-start]")
+    ben.agrees()
+
+    embeds(ana, intranet, room, name="Ana", join="now", camera="off")
+
+    assert told(ana.page, "joined")["participant"]["name"] == "Ana"
+    assert told(ana.page, "recording")["by"] == "Ben"
+    frame = ana.page.frame_locator("iframe")
+    frame.locator("[data-testid=consent-yes]").wait_for()
+    assert frame.locator("[data-testid=recording-banner]").is_visible()
+    assert frame.locator("body").evaluate("() => letterbox.consent") is None
     ben.is_connected_to(1)
 
     ana.page.evaluate("() => globalThis.room.remove()")
 
-    ben.page.wait_for_function("() => letterbox.peers().length === 0", timeout=5000)
+    ben.page.wait_for_function("() => letterbox.peers().every(({ kind }) => kind !== 'person')", timeout=5000)
 
 
 def test_a_page_that_is_not_named_is_refused_by_the_browser(people, house):
@@ -188,16 +186,43 @@ def test_where_the_browser_forbids_storage_in_frames_the_call_works_all_the_same
     assert ana.complaints == []
 
 
+def example(beginning_with: str, house: WholeHouse, room: str) -> str:
+    """A whole page of the manual, with this server and this room in it."""
+    pages = re.findall(r"```html\n(.*?)```", MANUAL, re.DOTALL)
+    page = next(page for page in pages if beginning_with in page)
+    assert "https://call.example" in page
+    page = page.replace("k3f9-xq2m-7pdw", room.rpartition("/")[2]).replace("https://call.example", house.url)
+    return page.replace("<title>", '<link rel="icon" href="data:,"><title>', 1)
+
+
+def test_the_manuals_page_with_a_frame_does_what_it_says(people, intranet):
+    ana, ben = people(), people()
+    room = ben.makes_room("Manual")
+    intranet.pages["/page"] = example("Our meeting</title>\n<div", ana.house, room)
+
+    ana.page.goto(f"{intranet.origin}/page")
+    ana.page.frame_locator("iframe").locator("[data-testid=join]").click()
+    ana.page.wait_for_function("() => document.querySelector('#people').textContent === '0 were here before.'")
+    ben.joins(room, "Ben")
+    ana.page.wait_for_function("() => document.querySelector('#people').textContent === 'Ben has come.'")
+    ana.page.click("#mute")
+
+    ana.page.wait_for_function("() => document.querySelector('#mute').textContent === 'Unmute'")
+    assert ana.complaints == []
+
+
 def test_the_modules_carry_a_call_on_a_page_of_ones_own(people, intranet):
     cleo, ben = people(), people()
     room = ben.makes_room("Own page")
     ben.joins(room, "Ben")
 
-    cleo.page.goto(intranet.show(MODULES, server=cleo.house.url, id=room.rpartition("/")[2]))
+    intranet.pages["/page"] = example("forty lines", cleo.house, room)
+    cleo.page.goto(f"{intranet.origin}/page")
+    cleo.page.click("#join")
 
     ben.is_connected_to(1)
-    ben.page.keyboard.press("m")
-    cleo.page.wait_for_function("() => states.some(([name, microphone]) => name === 'Ben' && !microphone)")
+    ben.media_flows_from(1)
+    cleo.page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
     assert cleo.complaints == []
-    cleo.page.evaluate("() => room.leave()")
+    cleo.page.goto("about:blank")
     ben.page.wait_for_function("() => letterbox.peers().length === 0", timeout=5000)
