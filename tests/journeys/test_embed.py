@@ -110,7 +110,7 @@ def test_a_page_elsewhere_shows_a_room_hears_who_comes_and_mutes_by_command(peop
     assert told(ana.page, "ready")["title"] == "Embedded"
     assert told(ana.page, "joined")["participant"]["name"] == "Ana"
     frame = ana.page.frame_locator("iframe")
-    assert not frame.locator(".masthead").is_visible()
+    assert not frame.locator(".brand").is_visible()
     assert not frame.locator("#show-chat").is_visible()
     assert frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(20, 23, 28)"
 
