@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from signaling import auth, errors, hot, metrics, rooms
+from signaling import auth, cors, errors, hot, metrics, rooms
 from signaling.lean import Later
 from signaling.server import Server
 
@@ -159,7 +159,8 @@ def http_problem(error: HTTPException) -> errors.Problem:
 
 
 def install(app: Flask) -> None:
-    """Refusals of the API are problem details, and nothing of the API is ever cached."""
+    """Refusals of the API are problem details, nothing of the API is ever cached, and allowed pages elsewhere may read it."""
+    allowed = server_of(app).settings.embed_origins
 
     @app.url_value_preprocessor
     def refuse_nul(_endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -171,6 +172,10 @@ def install(app: Flask) -> None:
     def no_store(response: Response) -> Response:
         if response is not later and request.path.startswith(PREFIX):
             response.headers.setdefault("Cache-Control", "no-store")
+            for name, value in cors.headers(allowed, request.headers.get("Origin", "")):
+                response.headers.add(name, value)
+            if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in response.headers:
+                response.headers.extend(cors.PREFLIGHT)
         return response
 
 
@@ -182,6 +187,7 @@ def openapi() -> dict[str, Any]:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", item["path"])
         operation: dict[str, Any] = {
             "summary": item["summary"],
+            "x-who": item["who"],
             "operationId": re.sub(r"\W+", "_", f"{item['method'].lower()}{path}").strip("_"),
             "parameters": [
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

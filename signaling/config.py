@@ -7,6 +7,7 @@ used stops the start with the variable's name and what it should look like.
 import base64
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -21,6 +22,22 @@ class BadSetting(Exception):
 
 def _urls(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers write them (RFC 6454 section 6.2). Raises ValueError."""
+    found = []
+    for part in _urls(text):
+        origin = part.lower()
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{part!r} is no origin; write https://intranet.example, without a path or a slash at the end")
+        scheme = origin.partition(":")[0]
+        found.append(origin.removesuffix(_DEFAULT_PORTS.get(scheme, "")) if origin.count(":") > 1 else origin)
+    return tuple(dict.fromkeys(found))
 
 
 def _yes(text: str) -> bool:
@@ -88,6 +105,12 @@ class Settings:
     )
     relay_only: bool = _setting(
         False, _yes, "`yes`: all media goes over TURN, so that nobody in a call learns another's address"
+    )
+    embed_origins: tuple[str, ...] = _setting(
+        (),
+        _origins,
+        "other sites that may show a room in a frame and whose scripts may call the API, comma separated, e.g. "
+        "`https://intranet.example`; `*`: all; empty: none (docs/embed.md)",
     )
     webhook_url: str = _setting(
         "",

@@ -1,20 +1,26 @@
 """The HTML pages. What they say stands in `locales/`, what they do in `static/`."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request
 from flask_compress import Compress
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
 
-from signaling import calls, errors, metrics, rooms
+from signaling import calls, cors, errors, metrics, reference, rooms
 from signaling.calls import server
 
 pages = Blueprint("pages", __name__)
+# Of an embedded room; `join` is not kept.
+EMBED_OPTIONS = ("embed", "name", "camera", "microphone", "chat", "recording", "layout", "theme", "lang")
+# What pages of other origins may load as modules: they come without cookies, and hold no secret.
+FOR_OTHER_PAGES = re.compile(r"/static/(embed|call/[\w-]+)\.js")
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 
 
@@ -31,15 +37,18 @@ def languages() -> list[str]:
 
 
 def language() -> str:
-    """The visitor's language, English when we do not speak it."""
-    return request.accept_languages.best_match(languages(), "en") or "en"
+    """The language the address asks for, else the visitor's, English when we do not speak it."""
+    asked = request.args.get("lang", "")
+    return asked if asked in languages() else request.accept_languages.best_match(languages(), "en") or "en"
 
 
 def show(template: str, status: int = 200, **values: Any) -> Response:
     lang = language()
     texts = catalogue("en") | catalogue(lang)
     t: Callable[[str], str] = lambda key: texts.get(key, key)  # noqa: E731
-    response = make_response(render_template(template, t=t, catalogue=texts, lang=lang, **values), status)
+    asked = request.args.get("theme")
+    theme = asked if asked in ("light", "dark") else ""
+    response = make_response(render_template(template, t=t, catalogue=texts, lang=lang, theme=theme, **values), status)
     response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -47,6 +56,12 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
 @pages.get("/")
 def home() -> Response:
     return show("index.html")
+
+
+@pages.get("/api")
+def api() -> Response:
+    address = (server().settings.public_url or request.host_url).rstrip("/")
+    return show("api.html", groups=reference.groups(), address=address)
 
 
 @pages.get("/check")
@@ -58,7 +73,20 @@ def check() -> Response:
 def room(room: str) -> Response:
     with server().reading() as connection:
         title = rooms.title_of(connection, room)
-    return show("room.html", room_id=room, room_title=title)
+    allowed = server().settings.embed_origins
+    return show("room.html", room_id=room, room_title=title, embedding=embedding(request.args), embed_origins=" ".join(allowed))
+
+
+def embedding(asked: Mapping[str, str]) -> dict[str, Any]:
+    """What the address of a room in a frame asks for (docs/embed.md), as far as the page is drawn otherwise.
+
+    classes: of the body; query: what brings one back to the same room in the same frame.
+    """
+    if asked.get("embed") != "1":
+        return {"classes": "", "query": ""}
+    off = [f"no-{part}" for part in ("chat", "recording") if asked.get(part) == "off"]
+    kept = {name: value for name, value in asked.items() if name in EMBED_OPTIONS}
+    return {"classes": " ".join(["embedded", *off]), "query": "?" + urlencode(kept)}
 
 
 @pages.get("/r/<room>/recordings")
@@ -106,11 +134,12 @@ def install(app: Flask) -> None:
     app.config["COMPRESS_REGISTER"] = False
     compress = Compress(app)
     films = calls.server_of(app).storage.origin
-    policy = (
+    ancestors = cors.frame_ancestors(calls.server_of(app).settings.embed_origins)
+    rules = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         f"media-src 'self' blob: {films}; "
-        "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; manifest-src 'self'; "
-        "worker-src 'self'"
+        "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; manifest-src 'self'; "
+        "worker-src 'self'; frame-ancestors "
     )
 
     @app.after_request
@@ -118,13 +147,16 @@ def install(app: Flask) -> None:
         if response is calls.later:
             return response
         if response.mimetype == "text/html":
-            response.headers.setdefault("Content-Security-Policy", policy)
+            framed_by = ancestors if request.endpoint == "pages.room" else "'self'"
+            response.headers.setdefault("Content-Security-Policy", rules + framed_by)
             response.headers.setdefault(
                 "Permissions-Policy",
                 "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self)",
             )
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
+        if FOR_OTHER_PAGES.fullmatch(request.path):
+            response.headers.setdefault("Access-Control-Allow-Origin", "*")
         if response.mimetype == "text/html" or request.endpoint == "static":
             # Whole, so that its length is said.
             response.direct_passthrough = False

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from signaling import calls, errors, hot, metrics
+from signaling import calls, cors, errors, hot, metrics
 from signaling.lean import Later
 
 if TYPE_CHECKING:
@@ -86,9 +86,14 @@ class HotRequest:
     @property
     def token(self) -> str:
         """The bearer token, "" without one."""
+        said = self.header(b"authorization")
+        return said[7:] if said[:7] == "Bearer " else ""
+
+    def header(self, wanted: bytes) -> str:
+        """A header's value by its lower-case name, "" without it."""
         for name, value in self.headers:
-            if name == b"authorization":
-                return value[7:].decode("latin-1") if value[:7] == b"Bearer " else ""
+            if name == wanted:
+                return value.decode("latin-1")
         return ""
 
 
@@ -167,8 +172,11 @@ def written(status: str, headers: Iterable[tuple[str, str]], body: bytes, keep_a
     return "\r\n".join(lines).encode("latin-1") + body
 
 
-def written_ok(body: bytes, keep_alive: bool) -> bytes:
-    """The answer of a hot call that went well."""
+def written_ok(body: bytes, keep_alive: bool, for_origin: cors.Headers = ()) -> bytes:
+    """The answer of a hot call that went well. for_origin: what a page of another origin needs to read it."""
+    if for_origin:
+        kind = ("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")
+        return written("200 OK", kind + for_origin, body, keep_alive)
     end = b"\r\nConnection: keep-alive\r\n\r\n" if keep_alive else b"\r\nConnection: close\r\n\r\n"
     return OK_HEAD + str(len(body)).encode() + end + body
 
@@ -187,6 +195,7 @@ class Connection:
         "client",
         "closed",
         "deadline",
+        "for_origin",
         "keep_alive",
         "loop",
         "nonce",
@@ -204,6 +213,7 @@ class Connection:
         self.busy = self.closed = False
         self.keep_alive = True
         self.deadline: float | None = deadline
+        self.for_origin: cors.Headers = ()
         self.nonce = ""
         self.participant = ""
         self.several: SeveralPolls | None = None
@@ -227,11 +237,12 @@ class Connection:
     # -- called by whoever has the answer, on any thread -----------------------------------------------------------------------
 
     def answer(self, body: bytes) -> None:
-        self.loop.on_loop(self.respond, written_ok(body, self.keep_alive and self.loop.alive))
+        self.loop.on_loop(self.respond, written_ok(body, self.keep_alive and self.loop.alive, self.for_origin))
 
     def refuse(self, problem: errors.Problem) -> None:
         response = calls.refusal(problem)
-        data = written(response.status, response.headers.items(), response.get_data(), self.keep_alive and self.loop.alive)
+        headers = (*response.headers.items(), *self.for_origin)
+        data = written(response.status, headers, response.get_data(), self.keep_alive and self.loop.alive)
         self.loop.on_loop(self.respond, data)
 
     def respond(self, data: bytes) -> None:
@@ -262,6 +273,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         self.callers: Callers = self.wsgi.extensions["letterbox_callers"]
         self.mailboxes = self.server.mailboxes
         self.direct = self.server.settings.hot_path == "direct"
+        self.embed_origins = self.server.settings.embed_origins
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self._callbacks)
         self.set_accept_enabled(True)
         while self.alive:
@@ -407,6 +419,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _serve_hot(self, connection: Connection, request: HotRequest) -> None:
         connection.busy, connection.keep_alive, connection.deadline = True, request.keep_alive, None
+        if self.embed_origins:
+            connection.for_origin = cors.headers(self.embed_origins, request.header(b"origin"))
         self.nr += 1
         if not self._serve_directly(connection, request):
             self._serve_by_flask(connection, request)

@@ -1,5 +1,42 @@
 // One request to the server, and what can come of it. Knows nothing of rooms or messages.
 
+/**
+ * Where the server is: "" for this page's own. To a page of another origin these modules came from the server they talk to.
+ *
+ * @type {string}
+ */
+export let server = serverOf(import.meta.url);
+
+/**
+ * @param {string} address  of this module
+ * @returns {string} the server it came from, "" where that is the page's own
+ */
+function serverOf(address) {
+  const { origin, protocol } = new URL(address);
+  return protocol.startsWith("http") && origin !== globalThis.location?.origin ? origin : "";
+}
+
+/**
+ * Talk to another server than the one these modules came from.
+ *
+ * @param {string} address  for instance https://call.example
+ */
+export function useServer(address) {
+  server = address.replace(/\/+$/, "");
+}
+
+/**
+ * Say something that arrives even while the page is being closed; the answer is not seen.
+ *
+ * @param {string} path
+ * @param {object} body
+ */
+export function farewell(path, body) {
+  // To another origin as plain text: JSON would need its leave first, and there is no time for that.
+  const type = server ? "text/plain" : "application/json";
+  navigator.sendBeacon(`${server}/api/v1${path}`, new Blob([JSON.stringify(body)], { type }));
+}
+
 /** @typedef {{type?: string, title?: string, detail?: string, [member: string]: unknown}} Problem */
 
 /** The server said no, in its own words (RFC 9457). */
@@ -58,7 +95,7 @@ export async function call(method, path, { token, body, signal, timeoutMs = 1500
   let response;
   let text;
   try {
-    response = await fetch(`/api/v1${path}`, {
+    response = await fetch(`${server}/api/v1${path}`, {
       method,
       headers,
       body: body && JSON.stringify(body),

@@ -1,11 +1,13 @@
 // The room page: reads what the server put into it, and wires the parts. See room.js for the call itself.
 
+import "./storage.js";
 import { Away, Refused, call } from "./api.js";
 import { ChatView, rise } from "./chat.js";
 import { choose, chosenIn } from "./choices.js";
 import { Choice, Consent, Question } from "./consent.js";
 import { Devices } from "./devices.js";
 import { announce, find, setIcon } from "./dom.js";
+import { Embedding } from "./embed.js";
 import { HostMenu } from "./host.js";
 import { hostKeyOf } from "./hosts.js";
 import { LAYOUTS } from "./layout.js";
@@ -106,6 +108,7 @@ const room = new Room(roomId, {
   ended: (reason) => void ended(reason),
 });
 
+const embedding = new Embedding(room);
 /** How many waited before the door when we last heard. */
 let knocked = 0;
 const lobby = new Lobby((id, answer) => void host(`/rooms/${roomId}/lobby`, { participant: id, answer }));
@@ -207,6 +210,7 @@ const prejoin = new Prejoin(async ({ name, stream, microphone, camera: cameraOn,
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Away)) throw error;
     if (error instanceof Refused && ["code-needed", "wrong-code"].includes(error.code)) prejoin.askCode();
+    embedding.failed(error);
     if (error instanceof Refused) prejoin.tell(error.title, error.message);
     else prejoin.tell(t("server.away.title"), t("server.away.again"));
   }
@@ -235,10 +239,11 @@ async function enter(name, microphone, cameraOn) {
   const video = own.track("camera");
   if (video) tiles.show(me, video, "camera");
   void tiles.listenOn(chosen.sink);
-  showLayout(chosen.layout);
+  showLayout(embedding.layout(chosen.layout, LAYOUTS));
   watch.start();
   showMyState();
   showPeople();
+  embedding.joined();
 }
 
 function showPeople() {
@@ -356,6 +361,7 @@ function showMyState() {
   tiles.setMedia(room.me.id, room.mediaState);
   mediaStates.set(room.me.id, room.mediaState);
   showPeople();
+  embedding.showed();
 }
 
 /** Others need not send more than we show. */
@@ -461,6 +467,7 @@ async function ended(reason) {
     return;
   }
   sessionStorage.removeItem(REJOIN);
+  embedding.left(reason);
   own.stop();
   watch.stop();
   talk.stop();
@@ -544,6 +551,13 @@ const KEYS = {
   r: () => question.focus(),
   "?": () => help.showModal(),
 };
+embedding.limit(KEYS);
+embedding.listen({
+  microphone: () => once(toggleMicrophone),
+  camera: () => once(toggleCamera),
+  leave: () => once(leave),
+  chat: () => panel.toggle("chat"),
+});
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || find("#call").hidden) return;
@@ -589,17 +603,16 @@ find("[data-testid=stop-waiting]").addEventListener("click", () => {
   location.reload();
 });
 
-/** A reload in mid-call comes back to the same seat. */
+/** A reload in mid-call comes back to the same seat; a page that holds us may have asked for things. */
 async function start() {
   void lookForPath();
   void lookForRecording();
-  const wish = rejoining();
+  const again = rejoining();
+  const wish = again ? { ...again, now: true } : embedding.wish();
+  if (wish?.name) prejoin.name.value = wish.name;
+  if (wish) prejoin.wanted = { microphone: wish.microphone, camera: wish.camera };
   await prejoin.show();
-  if (!wish) return;
-  prejoin.name.value = wish.name;
-  prejoin.wanted = { microphone: wish.microphone, camera: wish.camera };
-  prejoin.apply();
-  await prejoin.join();
+  if (wish?.now) await prejoin.join();
 }
 
 // For tests and for the curious: what the call looks like from inside. Read only.

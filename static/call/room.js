@@ -1,6 +1,6 @@
 // Who is here, and one Peer for each of them. Knows no HTML: it tells `on` what happens.
 
-import { Refused, call } from "./api.js";
+import { Refused, call, farewell } from "./api.js";
 import { backoffMs } from "./backoff.js";
 import { Mailbox } from "./mailbox.js";
 import { Peer } from "./peer.js";
@@ -133,7 +133,7 @@ export class Room {
   /** Leave, for good. Works while the page is being closed. */
   leave() {
     if (!this.token) return;
-    navigator.sendBeacon("/api/v1/leave", new Blob([JSON.stringify({ token: this.token })], { type: "application/json" }));
+    farewell("/leave", { token: this.token });
     this.close();
   }
 

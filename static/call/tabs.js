@@ -3,7 +3,7 @@
 // The tab that holds the lock polls for all; the others hand it their polls through a channel, and get the answers back. With
 // one tab nothing of this happens: a poll is a plain GET. (W3C Web Locks API; BroadcastChannel of the HTML standard.)
 
-import { Away, Refused, call } from "./api.js";
+import { Away, Refused, call, server } from "./api.js";
 
 /**
  * @typedef {{token: string, after: number, waitS: number, timeoutMs: number}} Poll  one poll of one mailbox
@@ -43,12 +43,13 @@ export class Tabs {
     this.round = new AbortController();
     channel.onmessage = ({ data }) => this.heard(data);
     /** Whether we lead is known as soon as the lock was given, or not. */
-    this.known = new Promise((resolve) => {
-      void locks.request(NAME, { ifAvailable: true }, (lock) => {
+    this.known = new Promise((resolve, reject) => {
+      // Refused in a frame of another site, where the browser forbids storage.
+      locks.request(NAME + server, { ifAvailable: true }, (lock) => {
         resolve(undefined);
         if (lock) return this.lead();
-        void locks.request(NAME, () => this.lead());
-      });
+        void locks.request(NAME + server, () => this.lead());
+      }).catch(reject);
     });
   }
 
@@ -233,6 +234,10 @@ let tabs;
 export function askTogether(ask) {
   // Only secure pages have locks.
   if (!globalThis.navigator?.locks) return askAlone(ask);
-  tabs ??= new Tabs({ locks: navigator.locks, channel: new BroadcastChannel(NAME) });
-  return tabs.ask(ask);
+  tabs ??= new Tabs({ locks: navigator.locks, channel: new BroadcastChannel(NAME + server) });
+  const { known } = tabs;
+  return known.then(
+    () => /** @type {Tabs} */ (tabs).ask(ask),
+    () => askAlone(ask),
+  );
 }

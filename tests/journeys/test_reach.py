@@ -71,3 +71,30 @@ def test_the_room_in_each_of_its_states(somebody, visitor):
     page.click("[data-testid=leave]")
     page.wait_for_selector("#ended:not([hidden])")
     assert complaints(page) == [], "ended"
+
+
+def test_the_page_of_the_http_api(somebody):
+    page = somebody.page
+    page.goto(f"{somebody.house.url}/api")
+    assert complaints(page) == []
+
+    page.fill("#filter", "consent")
+    page.wait_for_function("() => document.querySelectorAll('.api-call:not([hidden])').length < 10")
+    for call in page.locator(".api-call:not([hidden]) summary").all():
+        call.click()
+    assert complaints(page) == [], "opened"
+
+    page.fill("#filter", "xyzzy")
+    page.wait_for_selector("#filter-none:not([hidden])")
+    assert complaints(page) == [], "nothing found"
+
+
+def test_the_room_as_it_is_in_a_frame(somebody):
+    room = somebody.makes_room("Reach")
+
+    somebody.page.goto(f"{somebody.house.url}{room}?embed=1&chat=off&recording=off")
+    somebody.page.fill("[data-testid=name-input]", "Ana")
+    assert complaints(somebody.page) == [], "before the call"
+    somebody.page.click("[data-testid=join]")
+    somebody.page.wait_for_selector("#call:not([hidden])")
+    assert complaints(somebody.page) == [], "in the call"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Away, Refused, call } from "../../static/call/api.js";
+import { Away, Refused, call, useServer } from "../../static/call/api.js";
 
 const answers = (text, status = 200, headers = {}) => async () => new Response(text, { status, headers });
 const problem = { type: "/problems/room-full", title: "This room is full", status: 409, detail: "12 of 12 places are taken." };
@@ -94,4 +94,18 @@ test("a browser from before AbortSignal.any and timeout gets through", async (t)
   Object.assign(AbortSignal, { any: undefined, timeout: undefined });
 
   assert.deepEqual(await call("GET", "/rooms/a", { fetch: answers("{}") }), {});
+});
+
+test("a page of another origin names the server it talks to", async () => {
+  let seen = "";
+  const fetch = async (url) => {
+    seen = url;
+    return new Response("{}");
+  };
+
+  useServer("https://call.example/");
+  await call("GET", "/rooms/a", { fetch });
+  useServer("");
+
+  assert.equal(seen, "https://call.example/api/v1/rooms/a");
 });

@@ -160,3 +160,10 @@ test("a network that is away is away for all tabs, with how long it wants to be 
 
   for (const answer of answers) await assert.rejects(answer, (error) => error instanceof Away && error.status === 503);
 });
+
+test("where the browser refuses locks, who asks is told so and asks alone", async () => {
+  const locks = { request: () => Promise.reject(new Error("SecurityError")) };
+  const tabs = new Tabs({ locks, channel: { postMessage: () => undefined } });
+
+  await assert.rejects(tabs.known, /SecurityError/);
+});
