@@ -12,10 +12,11 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import supervisor
-from signaling import auth, calls, db, disposal, keeping, pages, presence, recordings, rooms, webhooks
+from signaling import auth, calls, db, pages, presence, rooms
 from signaling.api import api
 from signaling.config import BadSetting, Settings
 from signaling.lean import LeanFlask
+from signaling.library import disposal, keeping, recordings, webhooks
 from signaling.server import Server, make_server
 
 

@@ -29,7 +29,7 @@ from recorder.config import Settings
 from recorder.manifest import Manifest, Person, Segment, Track
 from recorder.pipeline import Pipeline
 from recorder.publish import Library, sha256_of
-from signaling.jobs import STEPS
+from signaling.library.jobs import STEPS
 
 PEOPLE = ("Ana", "Ben", "Cleo", "Dan")
 HZ = 48_000

@@ -13,9 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from doctor.finding import Finding, failed, ok, skipped, warning
 from recorder.config import Settings as RecorderSettings
-from signaling import db, recordings, rooms
+from signaling import db, rooms
 from signaling.config import Settings
 from signaling.errors import Problem
+from signaling.library import recordings
 from signaling.server import storage_of
 
 # With less a recorder stops, and an hour of four people is about 5 GB.

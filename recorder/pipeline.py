@@ -1,4 +1,4 @@
-"""The steps from a stopped recording to files people like: signaling/jobs.py, STEPS. Each can be run again.
+"""The steps from a stopped recording to files people like: signaling/library/jobs.py, STEPS. Each can be run again.
 
 What a step needs it takes from this disk, or from the server when another host has made it; what it makes it hands to the server.
 """
@@ -27,7 +27,7 @@ from recorder.thumbnails import sheet
 from recorder.verify import Verified, verify
 from recorder.waveform import Waveform, draw
 
-# As signaling/jobs.py has them; each is a method of Pipeline.
+# As signaling/library/jobs.py has them; each is a method of Pipeline.
 STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 VERSION = "version-"
 _RESULTS = TypeAdapter(list[Verified])

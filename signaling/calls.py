@@ -15,6 +15,7 @@ from signaling.lean import Later
 from signaling.server import Server
 
 PREFIX = "/api/v1"
+api = Blueprint("api", __name__, url_prefix=PREFIX)
 Shape = TypeVar("Shape", bound=BaseModel)
 View = Callable[..., Any]
 
@@ -49,6 +50,11 @@ def bearer() -> str:
 def address() -> str:
     """Where the request comes from, as far as the proxies in front are trusted."""
     return request.remote_addr or "unknown"
+
+
+def our_address() -> str:
+    """Where people reach us, for links that they pass on; no slash at the end."""
+    return server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
 
 
 def participant(token: str | None = None) -> auth.Caller:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from signaling import errors, recordings, rooms
+from signaling import errors, rooms
 from signaling.auth import Caller
+from signaling.library import recordings
 from signaling.models import Consent
 from signaling.server import Server, Transaction
 

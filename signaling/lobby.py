@@ -11,8 +11,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from signaling import errors, ids, rooms
 from signaling.consent import answers
+from signaling.library.recordings import active, brief
 from signaling.models import Participant
-from signaling.recordings import active, brief
 from signaling.server import Server, Transaction
 from signaling.turn import ice
 

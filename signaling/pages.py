@@ -1,6 +1,7 @@
 """The HTML pages. What they say stands in `locales/`, what they do in `static/`."""
 
 import json
+import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -21,6 +22,7 @@ pages = Blueprint("pages", __name__)
 EMBED_OPTIONS = ("embed", "name", "camera", "microphone", "chat", "recording", "layout", "theme", "lang")
 # What pages of other origins may load as modules: they come without cookies, and hold no secret.
 FOR_OTHER_PAGES = re.compile(r"/static/(embed|call/[\w-]+)\.js")
+mimetypes.add_type("text/javascript", ".js")
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 
 

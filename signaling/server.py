@@ -21,10 +21,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from signaling import clock, db, errors, mailbox, metrics
 from signaling.config import Settings
 from signaling.delivery import Mailboxes
-from signaling.disk import Disk
+from signaling.library.disk import Disk
+from signaling.library.storage import Storage
 from signaling.limits import Limits
 from signaling.models import Participant
-from signaling.storage import Storage
 from signaling.wakeup import Wakeup, make_wakeup
 
 log = logging.getLogger(__name__)
@@ -229,7 +229,7 @@ def storage_of(settings: Settings) -> Storage:
     """Where this installation keeps its recordings. Raises ValueError for an address that cannot be one."""
     if not settings.storage_url:
         return Disk(settings.data_dir / "files")
-    from signaling.s3 import S3  # a tenth of a second and 20 MB that a folder does not need
+    from signaling.library.s3 import S3  # a tenth of a second and 20 MB that a folder does not need
 
     return S3(settings.storage_url, settings.downloads == "signed")
 

@@ -21,7 +21,7 @@ from recorder.config import Settings
 from recorder.manifest import Manifest
 from recorder.pipeline import Pipeline
 from recorder.publish import Library
-from signaling.jobs import STEPS
+from signaling.library.jobs import STEPS
 
 LIMIT_S = 90.0
 

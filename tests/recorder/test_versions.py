@@ -104,7 +104,7 @@ def test_a_wish_that_cannot_be_is_refused_with_its_field(cast, wish: dict[str, o
 
 
 def finish(rec, recording: str) -> None:
-    from signaling.jobs import STEPS
+    from signaling.library.jobs import STEPS
 
     for name in STEPS:
         attempt = rec.calls(f"recordings/{recording}/jobs/{name}/claim", {"worker": "w"})["attempt"]

@@ -7,7 +7,7 @@ from brokers import BROKERS
 from people import eventually
 from workshop import LIMIT_S, Workshop
 
-from signaling.jobs import STEPS
+from signaling.library.jobs import STEPS
 
 LEASE_S = 3
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.queue import LEAST_S, left_s, starts_in_s
+from signaling.library.queue import LEAST_S, left_s, starts_in_s
 
 seconds = st.floats(0, 10_000)
 

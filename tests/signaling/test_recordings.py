@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from people import RECORDER_KEY, Cast, House, Recorder
 
-from signaling import clock, jobs, keeping, recordings
+from signaling import clock
+from signaling.library import jobs, keeping, recordings
 
 STEPS = list(jobs.STEPS)
 

@@ -13,7 +13,7 @@ import s3
 from people import RECORDER_KEY, Cast, House
 from s3 import SwiftServer
 
-from signaling import disposal
+from signaling.library import disposal
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ import pytest
 from people import Cast, House, eventually
 from sqlalchemy import event, select
 
-from signaling import clock, recordings, webhooks
+from signaling import clock
 from signaling.config import BadSetting, Settings
+from signaling.library import recordings, webhooks
 from signaling.models import Webhook
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()

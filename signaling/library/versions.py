@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from signaling import errors, jobs, recordings
+from signaling import errors
+from signaling.library import jobs, recordings
 from signaling.models import Artifact, Participant, Version
 from signaling.server import Server, Transaction
 

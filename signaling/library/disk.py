@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from signaling import errors
-from signaling.storage import NotTheSame, WrongOffset, check_hash, check_size, upload_name
+from signaling.library.storage import NotTheSame, WrongOffset, check_hash, check_size, upload_name
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from signaling import disposal, errors, ids, jobs, queue, rooms, webhooks
+from signaling import errors, ids, rooms
+from signaling.library import disposal, jobs, queue, webhooks
 from signaling.models import Artifact, Event, Job, Participant, Recording, Room, Segment, Share, Version
 from signaling.server import Server, Transaction
 

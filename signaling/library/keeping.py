@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from signaling import clock, recordings, rooms
+from signaling import clock, rooms
+from signaling.library import recordings
 from signaling.models import Recording, Room
 from signaling.server import Server, Transaction
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from signaling import errors, ids, recordings
+from signaling import errors, ids
+from signaling.library import recordings
 from signaling.models import Share
 from signaling.server import Transaction
 

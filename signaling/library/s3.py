@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from signaling import errors
-from signaling.storage import NotTheSame, WrongOffset, check_hash, check_size, upload_name
+from signaling.library.storage import NotTheSame, WrongOffset, check_hash, check_size, upload_name
 
 # Eight parts of a file in flight at once would be 64 MB of memory for each upload: four are as fast on most lines.
 PARTS = TransferConfig(multipart_chunksize=8 << 20, max_concurrency=4)
