@@ -14,6 +14,17 @@ export class ChatView {
     this.list = find("#messages");
   }
 
+  /** @param {(text: string) => void} said */
+  onSay(said) {
+    find("#chat-form").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      const input = find("[data-testid=chat-input]");
+      const text = input.value.trim();
+      if (text) said(text);
+      input.value = "";
+    });
+  }
+
   /**
    * @param {Line} line
    * @param {Line | undefined} next  the one it stands before

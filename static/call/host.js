@@ -33,6 +33,11 @@ export class HostMenu {
     ending.addEventListener("close", () => ending.returnValue === "yes" && this.on.end());
   }
 
+  /** @param {boolean} isHost */
+  allow(isHost) {
+    find("#end-for-all").hidden = !isHost;
+  }
+
   /**
    * @param {HTMLElement} button  beside the name
    * @param {Participant} person

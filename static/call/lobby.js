@@ -1,6 +1,6 @@
 // Who waits before the door, as a host sees them, and how one waits oneself.
 
-import { find, make } from "./dom.js";
+import { announce, find, make } from "./dom.js";
 import { t } from "./text.js";
 
 export class Lobby {
@@ -9,6 +9,7 @@ export class Lobby {
     this.onAnswer = onAnswer;
     this.root = find("#knocks");
     this.list = find("ul", this.root);
+    this.count = 0;
   }
 
   /** @param {Map<string, string>} waiting  id → name, in order of coming */
@@ -17,6 +18,9 @@ export class Lobby {
     const shown = new Set([...this.list.children].map((item) => item.dataset.waiting));
     for (const [id, name] of waiting) if (!shown.has(id)) this.list.append(this.item(id, name));
     this.root.hidden = waiting.size === 0;
+    const newest = [...waiting.values()].at(-1);
+    if (newest && waiting.size > this.count) announce(t("lobby.knocks", { name: newest }));
+    this.count = waiting.size;
   }
 
   /**

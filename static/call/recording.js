@@ -58,6 +58,23 @@ export class RecordingControl {
     this.tick();
   }
 
+  /** @param {(text: string) => void} heard  given the words that stood there */
+  onChangeOfMind(heard) {
+    const button = find("[data-testid=consent-change]");
+    button.addEventListener("click", () => heard(`${find("#recording-text").textContent}. ${button.textContent}`));
+  }
+
+  /**
+   * Beside the words that say who records: a change of mind, at any time.
+   *
+   * @param {import("./consent.js").Answer | null} answer  ours
+   */
+  showAnswer(answer) {
+    const button = find("[data-testid=consent-change]");
+    button.hidden = !answer;
+    button.textContent = t(answer === "given" ? "consent.stop-me" : "consent.record-me");
+  }
+
   /** @param {import("./powers.js").Powers} powers */
   allow(powers) {
     this.powers = powers;

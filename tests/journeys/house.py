@@ -20,8 +20,8 @@ FLAGS = [
     "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
-# Connecting, with every core busy: not a measure of speed.
-LIMIT_S = 40.0
+# Connecting, with every core busy: not a measure of speed. More, on a machine that does much else.
+LIMIT_S = float(os.environ.get("LETTERBOX_TEST_LIMIT_S", "40"))
 
 
 class WholeHouse:
