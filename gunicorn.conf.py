@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import shutil
 import tempfile
 import threading
@@ -18,7 +19,10 @@ worker_class = os.environ.get("LETTERBOX_WORKER_CLASS", "signaling.worker.Parkin
 # The stock worker keeps a thread behind each parked poll; ours needs threads for everything but polls.
 parks = worker_class.endswith("ParkingWorker") and not os.environ.get("LETTERBOX_TLS_CERT")
 threads = int(os.environ.get("LETTERBOX_THREADS", "16" if parks else "200"))
-worker_connections = 12_000
+# Each is an open file: as many as this machine lets us have, and some for everything else.
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+worker_connections = min(int(os.environ.get("LETTERBOX_CONNECTIONS", "12000")), max(100, most_files - 500))
 # A poller pauses between polls: closing its connection after 2 s, as by default, costs it a new one each time.
 keepalive = 75
 timeout = 60

@@ -11,8 +11,9 @@ goes to gunicorn's thread pool, parser and limits unchanged.
                                          → a whole other request? → thread pool → back to the loop
     end of the turn → one transaction for everything queued → parked polls answered → senders answered
 
-Nothing here blocks but the commit. A request is handed on only when it is whole, so that slow senders hold no thread.
-Over TLS it is the stock worker: put a proxy in front instead.
+Nothing here blocks but the commit. A request is handed on only when it is whole, and of its answer a thread waits for nothing
+that the loop can send: slow senders and slow readers hold no thread. Only a recorder's upload is read while it comes; downloads
+have threads of their own. Over TLS it is the stock worker: put a proxy in front instead.
 """
 
 import io
@@ -21,10 +22,12 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from socket import (
     AF_UNIX,
     IPPROTO_TCP,
+    SHUT_WR,
     SO_KEEPALIVE,
     SOL_SOCKET,
     TCP_KEEPCNT,
@@ -38,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from signaling import calls, cors, errors, hot, metrics
+from signaling import auth, calls, cors, errors, hot, metrics
 from signaling.lean import Later
 
 if TYPE_CHECKING:
@@ -51,8 +54,18 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 65_536
 # A longer one may be over one of gunicorn's limits (limit_request_line is 4,094 bytes): gunicorn's to say.
 MAX_HOT_HEAD_BYTES = 4_094
-# A request with a larger body (an upload) is read by a thread while it arrives.
+# A hot request with a larger body is not read here. Of any other the settings say how large it may be.
 MAX_BUFFERED_BYTES = 1 << 20
+# A chunked body is looked at again and again while it comes.
+MAX_CHUNKED_BYTES, MAX_CHUNK_LINE = 256 << 10, 300
+# All that has come of requests that are not whole yet: beyond it, who has sent most goes.
+MAX_WAITING_BYTES = 256 << 20
+# What a thread leaves to the loop of an answer that is not read at once; beyond it the thread waits.
+MAX_LEFT_BYTES = 1 << 20
+# Films are fetched slowly, by many: they never take the threads of everything else.
+DOWNLOAD_THREADS = 64
+# After the last answer what still comes is read and dropped for so long, or the answer may be lost (RFC 9112 section 9.6).
+LINGER_S = 2.0
 # What a client may take to send one request, seconds: the head and a buffered body together.
 REQUEST_S = 20.0
 SWEEP_S = 2.0
@@ -69,7 +82,11 @@ HEADER = re.compile(rb"([A-Za-z0-9-]+):[\t ]*([\t -~]*?)[\t ]*\r\n")
 LENGTH = re.compile(rb"\r\ncontent-length:[\t ]*(\d{1,15})[\t ]*\r\n", re.IGNORECASE)
 # These change how a message is framed or what happens to the connection: gunicorn's to decide.
 NOT_HOT = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"trailer", b"te", b"proxy-connection", b"content-encoding"})
-READ_BY_THREAD = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade):", re.IGNORECASE)
+CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+EXPECT = re.compile(rb"\r\nexpect:[^\r]*", re.IGNORECASE)
+BEARER = re.compile(rb"\r\nauthorization:[\t ]*bearer[\t ]+([\x21-\x7e]+)", re.IGNORECASE)
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[\t ]*(?:;[^\r\n]*)?\r\n")
+DOWNLOAD = re.compile(rb"(?:GET|HEAD) /api/v1/(?:artifacts/|recordings/[^/ ]+/archive)")
 
 
 class HotRequest:
@@ -133,14 +150,70 @@ def read_hot(buffer: bytes | bytearray) -> HotRequest | object | None:
     )
 
 
-def ready_for_a_thread(buffer: bytes | bytearray, head_end: int) -> bool:
-    """Whether another request has come far enough for a thread to read it without waiting for a slow sender."""
-    head = buffer[: head_end + 4]
-    if READ_BY_THREAD.search(head):
-        return True
-    length = LENGTH.search(head)
-    wanted = int(length[1]) if length else 0
-    return wanted > MAX_BUFFERED_BYTES or len(buffer) >= head_end + 4 + wanted
+def end_of_chunks(buffer: bytes | bytearray, begin: int) -> tuple[int | None, int]:
+    """Where a chunked body ends that goes on at `begin` with a chunk's first line (RFC 9112 section 7.1); and where to go on.
+
+    None: not whole yet. A wrong chunk is the end: gunicorn's to refuse.
+    """
+    while True:
+        chunk = CHUNK.match(buffer, begin)
+        if chunk is None:
+            # Only the line of a chunk that has not come yet may be incomplete.
+            return (None, begin) if len(buffer) - begin < MAX_CHUNK_LINE else (len(buffer), begin)
+        size = int(chunk[1], 16)
+        if size == 0:
+            # Then trailers, and an empty line.
+            end = buffer.find(b"\r\n\r\n", chunk.end() - 2)
+            return (None, begin) if end < 0 else (end + 4, begin)
+        if chunk.end() + size + 2 > len(buffer):
+            return None, begin
+        begin = chunk.end() + size + 2
+
+
+class HandedSocket:
+    """A connection's socket in a thread's hands: what the other end does not take at once is left for the loop to send.
+
+    Whatever the thread does wait for (a recorder's upload, a large download), it waits for REQUEST_S at most.
+    """
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+        self.left: list[bytes] = []
+        self._left_n = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def setblocking(self, blocking: bool) -> None:
+        self._sock.settimeout(REQUEST_S if blocking else 0)
+
+    def sendall(self, data: bytes) -> None:
+        rest = memoryview(data)
+        if not self.left:
+            rest = rest[self._send_now(rest) :]
+        if self._left_n + len(rest) > MAX_LEFT_BYTES:
+            self._flush()
+            self._sock.sendall(rest)
+        elif rest:
+            self.left.append(bytes(rest))
+            self._left_n += len(rest)
+
+    def _send_now(self, data: memoryview) -> int:
+        self._sock.setblocking(False)
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+        finally:
+            self._sock.settimeout(REQUEST_S)
+
+    def _flush(self) -> None:
+        left, self.left, self._left_n = self.left, [], 0
+        self._sock.sendall(b"".join(left))
+
+    def sendfile(self, *arguments: Any, **more: Any) -> int:
+        self._flush()
+        return self._sock.sendfile(*arguments, **more)
 
 
 _KEYS: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
@@ -185,10 +258,13 @@ class Connection:
     """One client's socket on the loop, and what it waits for: the exchange a hot call's view talks to, the waiter of its poll.
 
     busy: a request is being answered; the next one waits in the buffer. deadline: monotonic seconds, when an idle or slow
-    connection is closed; None while an answer is owed.
+    connection is closed; None while an answer is owed. pieces, waiting_n: what came after the buffer, which is not looked at
+    before it has wanted_n bytes. begin: up to there a chunked body was looked at.
+    lingering: everything is said, what comes is dropped. served: it has asked something.
     """
 
     __slots__ = (
+        "begin",
         "body",
         "buffer",
         "busy",
@@ -197,20 +273,27 @@ class Connection:
         "deadline",
         "for_origin",
         "keep_alive",
+        "lingering",
         "loop",
         "nonce",
         "outgoing",
         "participant",
+        "pieces",
+        "served",
         "server",
         "several",
         "sock",
+        "waiting_n",
+        "wanted_n",
     )
 
     def __init__(self, loop: "ParkingWorker", sock: socket, client: Any, server: Any, deadline: float) -> None:
         self.loop, self.sock, self.client, self.server = loop, sock, client, server
         self.buffer = b""
+        self.pieces: list[bytes] = []
+        self.begin = self.waiting_n = self.wanted_n = 0
         self.body = self.outgoing = b""
-        self.busy = self.closed = False
+        self.busy = self.closed = self.lingering = self.served = False
         self.keep_alive = True
         self.deadline: float | None = deadline
         self.for_origin: cors.Headers = ()
@@ -274,6 +357,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         self.mailboxes = self.server.mailboxes
         self.direct = self.server.settings.hot_path == "direct"
         self.embed_origins = self.server.settings.embed_origins
+        self.max_body_bytes = self.server.settings.max_body_bytes
+        self.downloads = ThreadPoolExecutor(DOWNLOAD_THREADS, thread_name_prefix="download")
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self._callbacks)
         self.set_accept_enabled(True)
         while self.alive:
@@ -287,6 +372,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if now - self.told_s >= 1.0:
             self.told_s = now
             self.notify()
+            if self.nr_conns >= self.worker_connections:
+                self._make_room()
             can_accept = self.alive and self.nr_conns < self.worker_connections
             if can_accept != self._accepting:
                 self.set_accept_enabled(can_accept)
@@ -331,6 +418,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
             if self.nr_conns > 0:
                 self._turn(0.1)
         self.tpool.shutdown(wait=False)
+        self.downloads.shutdown(wait=False, cancel_futures=True)
         for connection in list(self.connections):
             self._close(connection)
         self.poller.close()
@@ -340,6 +428,20 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _sweep(self, now: float) -> None:
         for connection in [c for c in self.connections if c.deadline is not None and c.deadline < now]:
+            self._close(connection)
+        waiting_n = sum(c.waiting_n for c in self.connections)
+        if waiting_n > MAX_WAITING_BYTES:
+            for connection in sorted(self.connections, key=lambda c: c.waiting_n, reverse=True):
+                waiting_n -= connection.waiting_n
+                self._close(connection)
+                if waiting_n <= MAX_WAITING_BYTES // 2:
+                    break
+
+    def _make_room(self) -> None:
+        """All places are taken: a tenth is given to others, first of those who have asked nothing, then of those who idle."""
+        idle = [c for c in self.connections if not c.busy and not c.outgoing]
+        idle.sort(key=lambda c: (c.served, c.deadline or 0.0))
+        for connection in idle[: max(1, self.worker_connections // 10)]:
             self._close(connection)
 
     # -- connections -------------------------------------------------------------------------------------------------------
@@ -385,10 +487,18 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
             return
         except OSError:
             data = b""
-        if not data or len(connection.buffer) > MAX_HEAD_BYTES + MAX_BUFFERED_BYTES:
+        if not data or connection.waiting_n > MAX_HEAD_BYTES + max(MAX_BUFFERED_BYTES, self.max_body_bytes):
             self._close(connection)
             return
-        connection.buffer = connection.buffer + data if connection.buffer else data
+        if connection.lingering:
+            return
+        connection.waiting_n += len(data)
+        if connection.waiting_n < connection.wanted_n:
+            # Joined once, when it is all there: not for every few bytes that somebody sends one by one.
+            connection.pieces.append(data)
+            return
+        connection.buffer = b"".join((connection.buffer, *connection.pieces, data))
+        connection.pieces, connection.wanted_n = [], 0
         if not connection.busy:
             self._serve(connection)
 
@@ -399,26 +509,63 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
             if head_end < 0 and len(connection.buffer) <= MAX_HEAD_BYTES:
                 break
             request = read_hot(connection.buffer) if head_end >= 0 else None
-            if request is INCOMPLETE:
-                break
             if isinstance(request, HotRequest):
                 connection.buffer = connection.buffer[request.size :]
                 self._serve_hot(connection, request)
-            elif head_end < 0 or ready_for_a_thread(connection.buffer, head_end):
+            elif head_end < 0 or self._is_for_a_thread(connection, head_end + 4):
                 self._hand_over(connection)
                 return
             else:
                 break
-        if not connection.busy and not connection.closed:
+        connection.waiting_n = len(connection.buffer)
+        if not connection.busy and not connection.closed and not connection.lingering:
             # From the first byte of a request its sender has so long to send it all.
             patience = REQUEST_S if connection.buffer else self.cfg.keepalive
             if connection.deadline is None or not connection.buffer:
                 connection.deadline = time.monotonic() + patience
 
+    def _is_for_a_thread(self, connection: Connection, head_size: int) -> bool:
+        """Whether all of a request is here, or may be waited for by a thread; if not, what is to be done until it is."""
+        head, here = connection.buffer[:head_size], len(connection.buffer)
+        length, chunked = LENGTH.search(head), CHUNKED.search(head) is not None
+        body = int(length[1]) if length else 0
+        if (chunked or body > MAX_BUFFERED_BYTES) and self._has_recorder_key(head):
+            return True
+        most = MAX_CHUNKED_BYTES if chunked else max(MAX_BUFFERED_BYTES, self.max_body_bytes)
+        if chunked:
+            end, connection.begin = end_of_chunks(connection.buffer, connection.begin or head_size)
+            body = here - head_size
+            if end is not None:
+                return True
+        if body > most:
+            connection.busy, connection.keep_alive = True, False
+            connection.refuse(errors.too_large(most, "A request"))
+            return False
+        if not chunked and here >= head_size + body:
+            return True
+        if EXPECT.search(head):
+            # Said here, so that no thread waits for what is promised.
+            head = EXPECT.sub(b"", head)
+            connection.buffer, connection.begin = head + connection.buffer[head_size:], 0
+            self._say_continue(connection)
+        connection.wanted_n = 0 if chunked else len(head) + body
+        return False
+
+    def _has_recorder_key(self, head: bytes) -> bool:
+        bearer = BEARER.search(head)
+        return bearer is not None and auth.is_recorder_key(self.server, bearer[1].decode())
+
+    def _say_continue(self, connection: Connection) -> None:
+        try:
+            connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except OSError:
+            self._close(connection)
+
     # -- hot requests: Flask on the loop -------------------------------------------------------------------------------------
 
     def _serve_hot(self, connection: Connection, request: HotRequest) -> None:
         connection.busy, connection.keep_alive, connection.deadline = True, request.keep_alive, None
+        connection.served = True
         if self.embed_origins:
             connection.for_origin = cors.headers(self.embed_origins, request.header(b"origin"))
         self.nr += 1
@@ -520,40 +667,51 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _sent(self, connection: Connection) -> None:
         if not connection.keep_alive or not self.alive:
-            self._close(connection)
+            self._linger(connection)
             return
         connection.deadline = time.monotonic() + self.cfg.keepalive
         if connection.buffer:
             # Not from here: an answer may be sent in the middle of another connection's turn.
             self.method_queue.defer(self._serve, connection)
 
+    def _linger(self, connection: Connection) -> None:
+        """Nothing more is said; close when the other end has, or soon."""
+        try:
+            connection.sock.shutdown(SHUT_WR)
+        except OSError:
+            self._close(connection)
+            return
+        connection.lingering, connection.buffer, connection.waiting_n = True, b"", 0
+        connection.deadline = time.monotonic() + LINGER_S
+
     # -- everything else: gunicorn's thread pool ---------------------------------------------------------------------------------
 
     def _hand_over(self, connection: Connection) -> None:
         """Give the connection to a thread, with what was read of it; gunicorn's own parser reads it again."""
         self._unwatch(connection)
-        connection.busy, connection.deadline = True, None
-        conn = TConn(self.cfg, connection.sock, connection.client, connection.server)
+        connection.busy, connection.deadline, connection.served = True, None, True
+        handed = HandedSocket(connection.sock)
+        conn = TConn(self.cfg, handed, connection.client, connection.server)
         conn.init()
         conn.parser.unreader.unread(connection.buffer)
-        connection.buffer = b""
-        future = self.tpool.submit(self.handle, conn)
-        future.add_done_callback(lambda done: self.method_queue.defer(self._take_back, connection, conn, done))
+        pool = self.downloads if DOWNLOAD.match(connection.buffer) else self.tpool
+        connection.buffer, connection.begin, connection.waiting_n = b"", 0, 0
+        future = pool.submit(self.handle, conn)
+        future.add_done_callback(lambda done: self.method_queue.defer(self._take_back, connection, conn, handed, done))
 
-    def _take_back(self, connection: Connection, conn: TConn, done: Any) -> None:
-        keep_alive = not done.cancelled() and done.exception() is None and done.result() is True
-        if not keep_alive or not self.alive:
+    def _take_back(self, connection: Connection, conn: TConn, handed: HandedSocket, done: Any) -> None:
+        if connection.sock.fileno() < 0:
             connection.closed = True
             self.nr_conns -= 1
-            conn.close(graceful=True)
             return
-        connection.sock = conn.sock
+        keep_alive = not done.cancelled() and done.exception() is None and done.result() is True
         connection.sock.setblocking(False)
-        connection.buffer = conn.parser.unreader.take_buffered()
+        connection.keep_alive = keep_alive and self.alive
+        connection.buffer = conn.parser.unreader.take_buffered() if connection.keep_alive else b""
+        connection.waiting_n = len(connection.buffer)
         connection.busy = False
-        connection.deadline = time.monotonic() + self.cfg.keepalive
         self._watch(connection)
-        self._serve(connection)
+        self.send(connection, b"".join(handed.left))
 
 
 def _notice_death(sock: socket) -> None:

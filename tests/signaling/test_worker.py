@@ -6,14 +6,15 @@ import re
 import socket
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from signaling.worker import INCOMPLETE, HotRequest, read_hot
-from tests.people import Gunicorn, eventually
+from signaling.worker import INCOMPLETE, HotRequest, end_of_chunks, read_hot
+from tests.people import RECORDER_KEY, Gunicorn, eventually
 
 PARKING = {"LETTERBOX_WORKER_CLASS": "signaling.worker.ParkingWorker"}
 
@@ -274,3 +275,74 @@ def test_a_client_that_does_not_read_its_answer_stops_nobody(server, pair):
 
         eventually(lambda: server.get("rooms/none").status == 404)
         assert len(json.loads(answers(connection, 3)[2][1])["messages"]) == 30
+
+
+STRANGERS = {
+    "a large body that never comes": b"POST /api/v1/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n{",
+    "a body over the limit": b"POST /api/v1/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 90000000\r\n\r\n{",
+    "chunks that never end": b"POST /api/v1/rooms HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "a promise": b"POST /api/v1/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+    "an upload with a wrong key": b"POST /api/v1/recordings/r/uploads/x?offset=0 HTTP/1.1\r\nHost: x\r\n"
+    b"Authorization: Bearer rk_wrong\r\nContent-Length: 8000000\r\n\r\n{",
+    "a refused request, and nothing more": b"GET / HTTP/9.9\r\n\r\n",
+    "pages that are not read": b"GET /api HTTP/1.1\r\nHost: x\r\n\r\n" * 8,
+}
+
+
+def test_slow_strangers_of_every_kind_take_no_thread_from_others(server, pair):
+    """60 of each kind; there are 40 threads."""
+    alice, bob = pair
+    for kind, data in STRANGERS.items():
+        with contextlib.ExitStack() as stack:
+            for _ in range(60):
+                connection = stack.enter_context(socket.socket())
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.connect(("127.0.0.1", server.port))
+                connection.sendall(data)
+
+            # Well before anybody's patience with them is over.
+            assert server._http.get("/api/v1/rooms/none", timeout=15).status_code == 404, kind
+            assert alice.say(bob, {"x": 1}).status == 200, kind
+
+
+def test_a_body_is_read_by_the_loop_a_recorders_upload_by_a_thread_and_what_is_too_large_by_nobody(server):
+    room, host_key = server.room()
+    server.join(room, "Alice", host_key)
+    recording = server.post(f"rooms/{room}/recording", {"action": "start"}, host_key)["recording"]["id"]
+    with wire(server) as connection:
+        connection.sendall(b"POST /api/v1/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b'{"title":"x"}')
+        assert connection.recv(65536).startswith(b"HTTP/1.1 201")
+    with wire(server) as connection:
+        connection.sendall(STRANGERS["a body over the limit"])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413")
+
+    sent = server.post(f"recordings/{recording}/uploads/a.webm?offset=0", None, RECORDER_KEY, data=b"x" * 3_000_000)
+
+    assert (sent.status, sent.json) == (200, {"received": 3_000_000})
+
+
+def test_where_all_places_are_taken_those_who_asked_nothing_make_room(sqlite, serve):
+    server = serve(sqlite.settings(), LETTERBOX_CONNECTIONS="40", **PARKING)
+    room, _ = server.room()
+    alice, bob = server.join(room, "Alice"), server.join(room, "Bob")
+    alice.hear()
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+
+        assert bob.say(alice, {"x": 1}).status == 200
+        assert httpx.get(f"{server.url}/healthz", timeout=15).status_code == 200
+        assert alice.hear()[-1]["body"] == {"x": 1}
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 30), st.sampled_from([b"", b"X-Trailer: 1\r\n"]))
+def test_a_chunked_body_is_whole_where_it_ends_and_nowhere_before(pieces, step, trailer):
+    body = b"".join(b"%x;a=b\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n" + trailer + b"\r\n"
+    begin, found = 0, None
+    for here in range(0, len(body), step):
+        found, begin = end_of_chunks(body[:here], begin)
+        assert found is None
+
+    assert end_of_chunks(body + b"GET / HTTP/1.1", begin)[0] == len(body)
