@@ -206,12 +206,12 @@ def engine(house: people.House):
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock turned by hand: later(seconds)."""
-    real, ahead = clock.now_ms, [0]
-    monkeypatch.setattr(clock, "now_ms", lambda: real() + ahead[0])
+    """A clock that stands still and is turned by hand: later(seconds)."""
+    now = [clock.now_ms()]
+    monkeypatch.setattr(clock, "now_ms", lambda: now[0])
 
     def turn(seconds: float) -> None:
-        ahead[0] += int(seconds * 1000)
+        now[0] += int(seconds * 1000)
 
     return turn
 
