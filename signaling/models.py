@@ -74,7 +74,10 @@ class Message(Base):
 
 
 class Recording(Base):
-    """One stretch of a room that somebody asked to keep. held: kept although the room's time for recordings is over."""
+    """One stretch of a room that somebody asked to keep.
+
+    delete_at_ms: when the room's time for it is over (keeping.py); held: kept all the same.
+    """
 
     __tablename__ = "recording"
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
@@ -91,6 +94,8 @@ class Recording(Base):
     ended_at_ms: Mapped[int | None]
     duration_ms: Mapped[int | None]
     held: Mapped[bool] = mapped_column(default=False)
+    delete_at_ms: Mapped[int | None]
+    __table_args__ = (Index("ix_recording_held_delete_at_ms", "held", "delete_at_ms"),)
 
 
 class Segment(Base):

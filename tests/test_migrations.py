@@ -4,6 +4,7 @@ import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
 
 import app as front_door
 from signaling import db
@@ -50,3 +51,26 @@ def test_old_database_stops_the_start_with_a_sentence_and_not_a_traceback(tmp_pa
     monkeypatch.setitem(front_door.COMMANDS, "serve", lambda settings: front_door.create_app(settings) and 0)
     assert front_door.main(["serve"]) == 2
     assert "python app.py migrate" in capsys.readouterr().err
+
+
+def test_recordings_of_before_are_deleted_on_the_day_their_room_says(databases) -> None:
+    settings = databases.settings()
+    engine = db.make_engine(settings)
+    with db.writing(engine) as connection:
+        connection.execute(text("DROP INDEX ix_recording_held_delete_at_ms"))
+        connection.execute(text("ALTER TABLE recording DROP COLUMN delete_at_ms"))
+        alembic.command.stamp(_config(settings, connection), "0008")
+        for room, stored in (("kept", "{}"), ("short", '{"keep_days": 2}')):
+            values = {"room": room, "settings": stored}
+            columns, row = "id, title, host_key_hash, settings, created_at_ms", "(:room, '', '', :settings, 0)"
+            connection.execute(text(f"INSERT INTO room ({columns}) VALUES {row}"), values)
+            columns = "id, room_id, state, wanted, requested_by, live, requested_at_ms, ended_at_ms, held"
+            row = "(:room, :room, 'ready', 'stopped', '', '{}', 0, 5, false)"
+            connection.execute(text(f"INSERT INTO recording ({columns}) VALUES {row}"), values)
+
+    front_door.migrate(settings)
+
+    with db.reading(engine) as connection:
+        found = {row.id: row.delete_at_ms for row in connection.execute(text("SELECT id, delete_at_ms FROM recording"))}
+    engine.dispose()
+    assert found == {"kept": None, "short": 2 * 86_400_000 + 5}

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from signaling import consent, errors, rooms, schemas
+from signaling import consent, errors, schemas
 from signaling.api.files import with_links
 from signaling.calls import api, body, call, host_of, server
 from signaling.library import captions, keeping, recordings, versions
@@ -20,10 +20,8 @@ def list_recordings(room: str) -> Any:
     with server().reading() as connection:
         found = recordings.of_room(connection, room)
         ledgers = consent.ledgers(connection, [recording["id"] for recording in found])
-        keep_days = rooms.settings_of(connection, room)["keep_days"]
     for recording in found:
         recording["consent"] = ledgers.get(recording["id"], [])
-        recording["delete_at_ms"] = keeping.delete_at_ms(keep_days, recording["held"], recording["ended_at_ms"])
     return {"recordings": [with_links(recording) for recording in found]}
 
 

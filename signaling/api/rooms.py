@@ -4,7 +4,7 @@ from typing import Any
 
 from signaling import auth, calls, clock, errors, lobby, rooms, schemas
 from signaling.calls import api, body, call, host_of, our_address, recorder, server
-from signaling.library import recordings
+from signaling.library import keeping, recordings
 
 
 @call(api, "POST", "/rooms", "Make a room", "anyone", schemas.MakeRoom)
@@ -44,6 +44,8 @@ def change_settings(room: str) -> Any:
     host_of(room)
     with server().transaction() as tx:
         settings = rooms.change_settings(tx, room, lobby.hashed(wish.model_dump(exclude_unset=True)))
+        if "keep_days" in wish.model_fields_set:
+            keeping.keep_for(tx, room, settings["keep_days"])
         if not settings["lobby"]:
             lobby.admit_all(server(), tx, room)
         return {"settings": settings}

@@ -22,6 +22,7 @@ NO_PATH = str.maketrans('/\\"', "--'")
 RUNNING = ("requested", "starting", "recording", "paused", "stopping")
 CLAIMED = ("starting", "recording", "paused", "stopping")
 SETTLED = ("ready", "failed")
+DAY_MS = 86_400_000
 # A stopping recording whose recorder does not come back is finished with what was uploaded.
 GIVE_UP_MS = 60_000
 # One that nobody records and whose room is empty for so long: nobody comes for it any more.
@@ -71,6 +72,8 @@ def _tell(tx: Transaction, recording: str, **more: Any) -> dict[str, Any]:
 
 def _change(tx: Transaction, recording: str, from_states: tuple[str, ...], **values: Any) -> bool:
     """One conditional update; False when the recording was not in one of these states."""
+    if "ended_at_ms" in values:
+        values["delete_at_ms"] = _delete_at_ms(tx, recording, values["ended_at_ms"])
     change = update(Recording).where(Recording.id == recording, Recording.state.in_(from_states)).values(**values)
     changed = tx.connection.execute(change).rowcount == 1
     if changed and "started_at_ms" in values:
@@ -78,6 +81,14 @@ def _change(tx: Transaction, recording: str, from_states: tuple[str, ...], **val
     elif changed and values.get("state") in SETTLED:
         _announce(tx, recording, values["state"])
     return changed
+
+
+def _delete_at_ms(tx: Transaction, recording: str, ended_at_ms: int) -> int | None:
+    """When its room's time for it is over. A host who changes that time meanwhile is waited for: keeping.keep_for."""
+    room = select(Recording.room_id).where(Recording.id == recording).scalar_subquery()
+    settings = tx.connection.execute(select(Room.settings).where(Room.id == room).with_for_update(read=True)).scalar() or {}
+    keep_days = settings.get("keep_days")
+    return None if keep_days is None else ended_at_ms + keep_days * DAY_MS
 
 
 def _announce(tx: Transaction, recording: str, kind: str, was: Row[Any] | None = None, **more: Any) -> None:
@@ -557,7 +568,8 @@ def describe(connection: Connection, row: Row[Any], title: str) -> dict[str, Any
     shown = jobs.describe(connection, row.id)
     return brief(row) | {
         "title": title, "requested_at_ms": row.requested_at_ms, "ended_at_ms": row.ended_at_ms, "duration_ms": row.duration_ms,
-        "live": row.live, "artifacts": artifacts, "held": bool(row.held), "removed": list(removed(connection, row.id).values()),
+        "live": row.live, "artifacts": artifacts, "held": bool(row.held),
+        "delete_at_ms": None if row.held else row.delete_at_ms, "removed": list(removed(connection, row.id).values()),
     } | shown  # fmt: skip
 
 

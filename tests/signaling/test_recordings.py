@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from people import RECORDER_KEY, Cast, House, Recorder
+from sqlalchemy import text
 
 from signaling import clock
 from signaling.library import jobs, keeping, recordings
@@ -654,3 +655,23 @@ def test_deleting_says_what_was_deleted(cast: Cast) -> None:
 @pytest.mark.parametrize("days", [0, -1, 4000, "many"])
 def test_nonsense_days_change_nothing(cast: Cast, days) -> None:
     assert cast.door.post(f"rooms/{cast.room}/settings", {"keep_days": days}, cast.alice.token).status == 422
+
+
+def test_looking_for_what_is_to_be_deleted_reads_nothing_else(sqlite, open_house) -> None:
+    house = open_house(sqlite.settings(), housekeeping=False)
+    with house.server.reading() as connection:
+        statement = keeping.due(clock.now_ms()).compile(house.server.engine, compile_kwargs={"literal_binds": True})
+        steps = [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+    assert steps == ["SEARCH recording USING INDEX ix_recording_held_delete_at_ms (held=? AND delete_at_ms<?)"]
+
+
+def test_time_that_is_changed_counts_for_recordings_that_are_there_and_those_to_come(cast: Cast) -> None:
+    _, earlier = finished(cast)
+    keep(cast, 2)
+    _, later_one = finished(cast)
+    ends = {one["id"]: one["delete_at_ms"] - one["ended_at_ms"] for one in shown(cast)}
+    assert ends == {earlier: 2 * 86_400_000, later_one: 2 * 86_400_000}
+
+    keep(cast, None)
+
+    assert [one["delete_at_ms"] for one in shown(cast)] == [None, None]
