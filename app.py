@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def expire_polls(server: Server) -> None:
     """Chore: answer polls whose time is over."""
     server.mailboxes.expire()
+    server.chunks.expire()
 
 
 def stop(app: Flask) -> None:

@@ -59,6 +59,7 @@ def post_worker_init(worker):
         while worker.alive:
             stopping.wait(0.2)
         worker.wsgi.extensions["letterbox"].mailboxes.shut()
+        worker.wsgi.extensions["letterbox"].chunks.shut()
 
     stopping = threading.Event()
     threading.Thread(target=watch, name="stop-watch", daemon=True).start()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -121,15 +122,45 @@ def whole(name: str, default: int, most: int) -> int:
     return int(text)
 
 
+class ThreadWaiter:
+    """A poll that a thread of the stock worker waits behind."""
+
+    def __init__(self, nonce: str) -> None:
+        self.nonce = nonce
+        self._done = threading.Event()
+        self._answer: bytes | errors.Problem = b""
+
+    def answer(self, body: bytes) -> None:
+        self._answer = body
+        self._done.set()
+
+    def refuse(self, problem: errors.Problem) -> None:
+        self._answer = problem
+        self._done.set()
+
+    def wait(self) -> bytes:
+        self._done.wait()
+        if isinstance(self._answer, errors.Problem):
+            raise self._answer
+        return self._answer
+
+
 def answer(value: Any, status: int = 200) -> Response:
     return Response(json.dumps(value, separators=(",", ":")), status, content_type="application/json")
 
 
 def call(
-    blueprint: Blueprint, method: str, path: str, summary: str, who: str, shape: type[BaseModel] | None = None
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    summary: str,
+    who: str,
+    shape: type[BaseModel] | None = None,
+    carries: str = "application/json",
 ) -> Callable[[View], View]:
-    """Register one call, and describe it. who: anyone, participant, host, recorder."""
-    described.append({"method": method, "path": path, "summary": summary, "who": who, "shape": shape})
+    """Register one call, and describe it. who: anyone, participant, host, recorder; carries: the media type of its answer, and
+    of its body where that has no shape."""
+    described.append({"method": method, "path": path, "summary": summary, "who": who, "shape": shape, "carries": carries})
 
     def register(view: View) -> View:
         @wraps(view)
@@ -200,7 +231,7 @@ def openapi() -> dict[str, Any]:
                 for name in re.findall(r"{(\w+)}", path)
             ],
             "responses": {
-                "2XX": {"description": "Done", "content": {"application/json": {}}},
+                "2XX": {"description": "Done", "content": {item["carries"]: {}}},
                 "4XX": {
                     "description": "Refused",
                     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -215,6 +246,8 @@ def openapi() -> dict[str, Any]:
             schemas[item["shape"].__name__] = shape
             reference = {"$ref": f"#/components/schemas/{item['shape'].__name__}"}
             operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+        elif item["carries"] != "application/json":
+            operation["requestBody"] = {"required": False, "content": {item["carries"]: {}}}
         paths.setdefault(PREFIX + path, {})[item["method"].lower()] = operation
     return {
         "openapi": "3.1.0",

@@ -97,6 +97,13 @@ class Settings:
     )
     turn_secret: str = _setting("", str, "coturn's static-auth-secret")
     turn_ttl_s: int = _setting(14_400, int, "how long a TURN credential lasts, seconds; renewed by itself in a longer call")
+    http_media: bool = _setting(
+        True, _yes, "whether media goes through this server where nothing else passes, sealed by the browsers: `yes` or `no`"
+    )
+    http_media_kbit: int = _setting(2_500, int, "what one participant may send over HTTP, kbit/s")
+    http_media_streams: int = _setting(48, int, "streams over HTTP in one room")
+    http_media_rooms: int = _setting(100, int, "rooms over HTTP in one web process")
+    http_media_mb: int = _setting(256, int, "media held in one web process, MB")
     consent: str = _setting(
         "ask",
         str,

@@ -97,6 +97,19 @@ def no_such_recipient(to: str) -> Problem:
     )
 
 
+def no_http_media(detail: str = "This server carries no media itself.") -> Problem:
+    return Problem(403, "no-http-media", "No media over HTTP here", detail)
+
+
+def chunks_full(detail: str) -> Problem:
+    return Problem(429, "chunks-full", "No room for more media", f"{detail} Nothing was taken.", retry_after_s=1)
+
+
+def chunks_too_fast(kbit: int) -> Problem:
+    detail = f"One participant may send {kbit} kbit/s over HTTP. Nothing was taken."
+    return Problem(429, "chunks-too-fast", "Too much media at once", detail, retry_after_s=1)
+
+
 def number_skipped(expected: int, got: int) -> Problem:
     detail = f"The next message of this sender is number {expected}, not {got}. Nothing was sent."
     return Problem(409, "number-skipped", "A message is missing", detail, expected=expected)

@@ -1,4 +1,5 @@
-"""The two calls that everything waits for, as plain functions: POST /messages and GET /mailbox, from bytes to what is asked.
+"""The calls that everything waits for, as plain functions: POST /messages, GET /mailbox and POST /chunks, from bytes to what
+is asked.
 
 Flask's views (`api.py`) and our own worker's loop (`worker.py`) are two doors to the same functions.
 """
@@ -8,8 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from signaling import errors, mailbox, schemas
+from signaling import errors, mailbox, rooms, schemas
 from signaling.auth import Caller
+from signaling.chunks import wire
+from signaling.delivery import Waiter
 from signaling.server import Server
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -40,6 +43,25 @@ def posting(server: Server, caller: Caller, data: bytes) -> mailbox.Posting:
             raise errors.too_large(settings.max_message_bytes, "A message's body")
         drafts.append(mailbox.Draft(message.n, message.to, message.kind, text))
     return mailbox.Posting(caller.id, caller.room, tuple(drafts))
+
+
+def chunks(server: Server, caller: Caller, query: str, data: bytes, waiter: Waiter) -> bytes | None:
+    """POST /chunks: the answer, or None when it follows through the waiter.
+
+    Raises no_http_media, still_waiting, participant_gone, malformed, too_large, chunks_too_fast, chunks_full.
+    """
+    if not server.settings.http_media:
+        raise errors.no_http_media()
+    asked = wire.asked(query)
+    if not server.chunks.knows(caller.id):
+        with server.reading() as connection:
+            is_here = rooms.is_here(connection, caller.id)
+        if not is_here:
+            raise errors.still_waiting() if caller.kind == "waiting" else errors.participant_gone()
+        if not caller.room:
+            raise errors.not_yours("There is nobody here to send media to.")
+        server.chunks.admit(caller.id, caller.room)
+    return server.chunks.exchange(caller.id, asked, data, waiter)
 
 
 def parse(shape: type[Shape], data: bytes) -> Shape:

@@ -59,7 +59,8 @@ def welcome(server: Server, tx: Transaction, room: str, participant: dict[str, A
     found = {
         "participants": [other | {"consent": said.get(other["id"])} for other in others],
         "recording": brief(running) if running else None,
-        "consent": server.settings.consent, "settings": rooms.settings_of(tx.connection, room),
+        "consent": server.settings.consent, "http_media": server.settings.http_media,
+        "settings": rooms.settings_of(tx.connection, room),
     }  # fmt: skip
     if participant["role"] == "host":
         found["waiting"] = [_shown(row) for row in _waiting(tx.connection, room)]

@@ -20,6 +20,12 @@ WATCHED = Gauge("letterbox_mailboxes", "Mailboxes watched over.", multiprocess_m
 MESSAGES = Counter("letterbox_messages", "Messages written, by kind.", ["kind"])
 WAKEUPS = Counter("letterbox_wakeups", "Wake-ups received from other processes.")
 DATABASE_ERRORS = Counter("letterbox_database_errors", "Transactions the database refused.")
+CHUNK_BYTES_IN = Counter("letterbox_chunk_bytes_in", "Media over HTTP that came, in bytes.")
+CHUNK_BYTES_OUT = Counter("letterbox_chunk_bytes_out", "Media over HTTP that was handed out, in bytes.")
+CHUNKS_MISSED = Counter("letterbox_chunks_missed", "Chunks dropped before one of their readers had got them.")
+CHUNK_RINGS = Gauge("letterbox_chunk_rings", "Streams that go over HTTP.", multiprocess_mode="livesum")
+CHUNKS_HELD = Gauge("letterbox_chunk_bytes_held", "Bytes of media held for those who read it.", multiprocess_mode="livesum")
+CHUNKS_PARKED = Gauge("letterbox_parked_chunk_requests", "Requests that wait for chunks.", multiprocess_mode="livesum")
 REFUSALS = Counter("letterbox_refusals", "Requests refused, by problem.", ["problem"])
 DELIVERY = Histogram(
     "letterbox_delivery_seconds", "From a message's arrival to its being handed to those who wait for it.",

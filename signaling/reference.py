@@ -73,7 +73,8 @@ def group_of(path: str, who: str) -> str:
         return "recorder"
     for part, group in (
         ("/shares", "sharing"), ("/record", "recordings"), ("/consent", "recordings"), ("/artifacts", "recordings"),
-        ("/mailbox", "signaling"), ("/messages", "signaling"), ("/ice-servers", "signaling"), ("/checks", "signaling"),
+        ("/mailbox", "signaling"), ("/messages", "signaling"),
+        ("/chunks", "signaling"), ("/ice-servers", "signaling"), ("/checks", "signaling"),
         ("/rooms", "rooms"), ("/leave", "rooms"),
     ):  # fmt: skip
         if part in path:

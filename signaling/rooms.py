@@ -182,6 +182,7 @@ def leave(server: Server, tx: Transaction, participant: str, reason: str, only_o
     if row.kind != OUT:
         tx.notify(others, "left", {"participant": participant, "reason": reason})
     tx.after_commit.append(lambda: server.mailboxes.close(participant, errors.participant_gone()))
+    tx.after_commit.append(lambda: server.chunks.forget(participant))
     tx.after_commit.append(lambda: log.info("room=%s participant=%s left: %s", room, participant, reason))
     if row.worker and row.worker != server.worker:
         server.wakeup.announce(tx.connection, row.worker, [participant])
@@ -192,6 +193,7 @@ def leave(server: Server, tx: Transaction, participant: str, reason: str, only_o
 def put_out(tx: Transaction, participant: str) -> None:
     """From now on it is in no roster and can write to nobody; its mailbox stays until it has read why, or falls silent."""
     tx.connection.execute(update(Participant).where(Participant.id == participant).values(kind=OUT))
+    tx.after_commit.append(lambda: tx.server.chunks.forget(participant))
 
 
 def remove(tx: Transaction, room: str, participant: str) -> None:

@@ -19,6 +19,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from signaling import clock, db, errors, mailbox, metrics
+from signaling.chunks.relay import Chunks
+from signaling.chunks.relay import Limits as ChunkLimits
 from signaling.config import Settings
 from signaling.delivery import Mailboxes
 from signaling.library.disk import Disk
@@ -80,6 +82,7 @@ class Server:
     wakeup: Wakeup
     mailboxes: Mailboxes
     limits: Limits
+    chunks: Chunks
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
@@ -201,6 +204,7 @@ class Server:
     def stop(self) -> None:
         """Answer every parked poll with `reconnect` and fall silent."""
         self.mailboxes.shut()
+        self.chunks.shut()
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=3)
@@ -212,6 +216,12 @@ class Server:
         """Chore: how much waits here."""
         metrics.PARKED.set(self.mailboxes.parked)
         metrics.WATCHED.set(self.mailboxes.watched)
+        metrics.CHUNKS_PARKED.set(self.chunks.parked)
+        metrics.CHUNKS_HELD.set(self.chunks.bytes)
+
+    def sweep_chunks(self) -> None:
+        """Chore: old media goes."""
+        self.chunks.sweep()
 
     def flush_acknowledged(self) -> None:
         """Write acknowledgements that found no transaction to ride along in."""
@@ -265,9 +275,11 @@ def make_server(settings: Settings) -> Server:
             return mailbox.waiting(connection, participant, after)
 
     mailboxes = Mailboxes(opened, look, read, settings.wait_s, clock.monotonic_s)
+    chunks = Chunks(ChunkLimits.of(settings), clock.monotonic_s)
     wakeup = make_wakeup(engine, settings.data_dir, worker)
-    server = Server(settings, engine, storage_of(settings), worker, wakeup, mailboxes, Limits(settings))
+    server = Server(settings, engine, storage_of(settings), worker, wakeup, mailboxes, Limits(settings), chunks)
     server.every(1.0, Server.flush_acknowledged)
     server.every(1.0, Server.reconcile)
+    server.every(1.0, Server.sweep_chunks)
     server.every(5.0, Server.measure)
     return server

@@ -1,11 +1,11 @@
 """A gunicorn worker that parks connections: a waiting poll holds its socket and a small record, no thread, no greenlet.
 
-It is gunicorn's thread worker with one difference. The two calls that everything waits for, GET /mailbox and POST
-/messages (and POST /mailboxes, a GET /mailbox for several), are served on the event loop itself, and their answers may come
-later: a poll is parked until its message is committed, and all messages that arrived in one turn of the loop are committed
-together. Of these, what comes from somebody we know and is asked the usual way is answered by the functions of `hot.py`
-directly, anything else by Flask's views over the same functions (LETTERBOX_HOT_PATH=flask: all of it). Every other request
-goes to gunicorn's thread pool, parser and limits unchanged.
+It is gunicorn's thread worker with one difference. The calls that everything waits for, GET /mailbox and POST /messages
+(and POST /mailboxes, a GET /mailbox for several, and POST /chunks, which waits for media), are served on the event loop itself,
+and their answers may come later: a poll is parked until its message is committed, and all messages that arrived in one turn of
+the loop are committed together. Of these, what comes from somebody we know and is asked the usual way is answered by the
+functions of `hot.py` directly, anything else by Flask's views over the same functions (LETTERBOX_HOT_PATH=flask: all of it).
+Every other request goes to gunicorn's thread pool, parser and limits unchanged.
 
     socket readable → read what is there → a whole hot request? → hot.py → answer now | parked | queued for the commit
                                          → a whole other request? → thread pool → back to the loop
@@ -45,7 +45,7 @@ from signaling import auth, calls, cors, errors, hot, metrics
 from signaling.lean import Later
 
 if TYPE_CHECKING:
-    from signaling.auth import Callers
+    from signaling.auth import Caller, Callers
     from signaling.delivery import Mailboxes
     from signaling.mailbox import Posting
     from signaling.server import Server
@@ -71,10 +71,11 @@ REQUEST_S = 20.0
 SWEEP_S = 2.0
 RECEIVE_BYTES = 65_536
 
-# Only the plainest form of the two hot calls is read here; whatever else a head may be is gunicorn's to read
+# Only the plainest form of the hot calls is read here; whatever else a head may be is gunicorn's to read
 # (RFC 9112 sections 3 and 5).
 HOT_HEAD = re.compile(
-    rb"(?:GET (/api/v1/mailbox)(?:\?([\w=&.~%-]*))?|POST (/api/v1/(?:messages|mailboxes))) HTTP/1\.1\r\n"
+    rb"(?:GET (/api/v1/mailbox)(?:\?([\w=&.~%-]*))?|POST (/api/v1/(?:messages|mailboxes))"
+    rb"|POST (/api/v1/chunks)(?:\?([\w=&.,~%-]*))?) HTTP/1\.1\r\n"
     rb"((?:[A-Za-z0-9-]+:[\t -~]*\r\n)+)\r\n",
     re.ASCII,
 )
@@ -90,7 +91,9 @@ DOWNLOAD = re.compile(rb"(?:GET|HEAD) /api/v1/(?:artifacts/|recordings/[^/ ]+/ar
 
 
 class HotRequest:
-    """One GET /mailbox, POST /messages or POST /mailboxes as it came. headers: (lower-case name, value); size: bytes it took."""
+    """One GET /mailbox, POST /messages, POST /mailboxes or POST /chunks as it came.
+
+    headers: (lower-case name, value); size: bytes it took."""
 
     __slots__ = ("body", "headers", "keep_alive", "method", "path", "query", "size")
 
@@ -125,7 +128,7 @@ def read_hot(buffer: bytes | bytearray) -> HotRequest | object | None:
     match = HOT_HEAD.match(buffer)
     if match is None or match.end() > MAX_HOT_HEAD_BYTES:
         return None
-    headers = [(name.lower(), value) for name, value in HEADER.findall(match[4])]
+    headers = [(name.lower(), value) for name, value in HEADER.findall(match[6])]
     named = dict(headers)
     if len(named) != len(headers) or not NOT_HOT.isdisjoint(named) or b"host" not in named:
         return None
@@ -141,8 +144,8 @@ def read_hot(buffer: bytes | bytearray) -> HotRequest | object | None:
     get = match[1] is not None
     return HotRequest(
         "GET" if get else "POST",
-        (match[1] or match[3]).decode(),
-        (match[2] or b"").decode(),
+        (match[1] or match[3] or match[4]).decode(),
+        (match[2] or match[5] or b"").decode(),
         headers,
         bytes(buffer[match.end() : end]),
         end,
@@ -230,10 +233,12 @@ def environ_key(name: bytes) -> str:
 
 
 REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-OK_HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
-    b"X-Content-Type-Options: nosniff\r\nContent-Length: "
-)
+JSON, CHUNKS = "application/json", "application/octet-stream"
+OK_HEADS = {
+    kind: f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n"
+    "X-Content-Type-Options: nosniff\r\nContent-Length: ".encode()
+    for kind in (JSON, CHUNKS)
+}  # fmt: skip
 
 
 def written(status: str, headers: Iterable[tuple[str, str]], body: bytes, keep_alive: bool) -> bytes:
@@ -245,13 +250,13 @@ def written(status: str, headers: Iterable[tuple[str, str]], body: bytes, keep_a
     return "\r\n".join(lines).encode("latin-1") + body
 
 
-def written_ok(body: bytes, keep_alive: bool, for_origin: cors.Headers = ()) -> bytes:
+def written_ok(body: bytes, keep_alive: bool, for_origin: cors.Headers = (), content_type: str = JSON) -> bytes:
     """The answer of a hot call that went well. for_origin: what a page of another origin needs to read it."""
     if for_origin:
-        kind = ("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")
+        kind = ("Content-Type", content_type), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")
         return written("200 OK", kind + for_origin, body, keep_alive)
     end = b"\r\nConnection: keep-alive\r\n\r\n" if keep_alive else b"\r\nConnection: close\r\n\r\n"
-    return OK_HEAD + str(len(body)).encode() + end + body
+    return b"".join((OK_HEADS[content_type], str(len(body)).encode(), end, body))
 
 
 class Connection:
@@ -270,6 +275,7 @@ class Connection:
         "busy",
         "client",
         "closed",
+        "content_type",
         "deadline",
         "for_origin",
         "keep_alive",
@@ -295,6 +301,7 @@ class Connection:
         self.body = self.outgoing = b""
         self.busy = self.closed = self.lingering = self.served = False
         self.keep_alive = True
+        self.content_type = JSON
         self.deadline: float | None = deadline
         self.for_origin: cors.Headers = ()
         self.nonce = ""
@@ -313,6 +320,11 @@ class Connection:
         self.participant, self.several = "", several
         return several.poll(wait_s)
 
+    def park_on_chunks(self, server: "Server", caller: "Caller", query: str, body: bytes) -> bytes | None:
+        """As `park`, for media."""
+        self.participant, self.several, self.content_type = caller.id, None, CHUNKS
+        return hot.chunks(server, caller, query, body, self)
+
     def queue(self, posting: "Posting") -> None:
         """Commit with everything else of this turn; the answer follows the commit."""
         self.loop.postings.append((self, posting))
@@ -320,7 +332,8 @@ class Connection:
     # -- called by whoever has the answer, on any thread -----------------------------------------------------------------------
 
     def answer(self, body: bytes) -> None:
-        self.loop.on_loop(self.respond, written_ok(body, self.keep_alive and self.loop.alive, self.for_origin))
+        keep_alive = self.keep_alive and self.loop.alive
+        self.loop.on_loop(self.respond, written_ok(body, keep_alive, self.for_origin, self.content_type))
 
     def refuse(self, problem: errors.Problem) -> None:
         response = calls.refusal(problem)
@@ -354,7 +367,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
             return
         self.server: Server = self.wsgi.extensions["letterbox"]
         self.callers: Callers = self.wsgi.extensions["letterbox_callers"]
-        self.mailboxes = self.server.mailboxes
+        self.mailboxes, self.chunks = self.server.mailboxes, self.server.chunks
         self.direct = self.server.settings.hot_path == "direct"
         self.embed_origins = self.server.settings.embed_origins
         self.max_body_bytes = self.server.settings.max_body_bytes
@@ -377,8 +390,8 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
             can_accept = self.alive and self.nr_conns < self.worker_connections
             if can_accept != self._accepting:
                 self.set_accept_enabled(can_accept)
-        due = self.mailboxes.expire()
-        self._dispatch(min(longest_s, max(due, 0.0) if due is not None else longest_s))
+        due = [due for due in (self.mailboxes.expire(), self.chunks.expire()) if due is not None]
+        self._dispatch(min(longest_s, *(max(0.0, seconds) for seconds in due)) if due else longest_s)
         if self.postings:
             arrived_s = time.monotonic()
             self._commit()
@@ -411,6 +424,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         """SIGTERM: answer every poll, let the pool finish, close."""
         self.set_accept_enabled(False)
         self.mailboxes.shut()
+        self.chunks.shut()
         until = time.monotonic() + self.cfg.graceful_timeout
         while self.nr_conns > 0 and time.monotonic() < until:
             for connection in [c for c in self.connections if not c.busy and not c.outgoing]:
@@ -474,7 +488,9 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         connection.closed = True
         self._unwatch(connection)
         self.nr_conns -= 1
-        if connection.busy and connection.participant:
+        if connection.busy and connection.content_type is CHUNKS:
+            self.chunks.hung_up(connection.participant, connection)
+        elif connection.busy and connection.participant:
             self.mailboxes.hung_up(connection.participant, connection)
         if connection.busy and connection.several is not None:
             connection.several.hung_up()
@@ -565,7 +581,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _serve_hot(self, connection: Connection, request: HotRequest) -> None:
         connection.busy, connection.keep_alive, connection.deadline = True, request.keep_alive, None
-        connection.served = True
+        connection.served, connection.content_type = True, JSON
         if self.embed_origins:
             connection.for_origin = cors.headers(self.embed_origins, request.header(b"origin"))
         self.nr += 1
@@ -582,6 +598,11 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         try:
             if request.path.endswith("/mailboxes"):
                 return False
+            if request.path.endswith("/chunks"):
+                found = connection.park_on_chunks(self.server, caller, request.query, request.body)
+                if found is not None:
+                    connection.answer(found)
+                return True
             if request.method == "POST":
                 connection.queue(hot.posting(self.server, caller, request.body))
                 return True

@@ -11,12 +11,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module may import those of the rows above its own, and, in its own row, none.
 ROWS = [
     {"config", "clock", "cors", "errors", "ids", "lean", "library.queue"},
-    {"models", "limits"},
-    {"db"},
+    {"models", "limits", "chunks.wire"},
+    {"db", "chunks.ring"},
     {"mailbox", "library.storage"},
     {"library.disk", "library.s3"},
     {"wakeup", "delivery", "metrics"},
-    {"several"},
+    {"several", "chunks.relay"},
     {"server"},
     {"auth", "turn", "rooms", "library.jobs", "library.disposal", "library.webhooks"},
     {"presence", "control", "library.recordings"},
@@ -28,7 +28,7 @@ ROWS = [
     {"reference"},
     {"api.files", "pages"},
     {"api.library"},
-    {"api.mailbox", "api.paths", "api.recorder", "api.recording", "api.rooms", "api.sharing"},
+    {"api.chunks", "api.mailbox", "api.paths", "api.recorder", "api.recording", "api.rooms", "api.sharing"},
     {"worker"},
 ]
 MEDIA = {"av", "aiortc", "celery", "recorder", "kombu"}

@@ -17,7 +17,8 @@ def test_every_setting_is_in_the_readme_with_its_default(item):
     row = re.search(rf"^\| `{variable(item.name)}` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
 
     assert row is not None, f"{variable(item.name)} is not in the README's table"
-    default = "" if item.default in ("", ()) else f"`{'no' if item.default is False else item.default}`"
+    spoken = {False: "no", True: "yes"}[item.default] if isinstance(item.default, bool) else item.default
+    default = "" if item.default in ("", ()) else f"`{spoken}`"
     assert (row[1].strip(), row[2]) == (default, item.metadata["about"])
 
 

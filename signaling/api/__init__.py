@@ -3,10 +3,10 @@
 from typing import Any
 
 from signaling import calls
-from signaling.api import files, library, mailbox, paths, recorder, recording, rooms, sharing
+from signaling.api import chunks, files, library, mailbox, paths, recorder, recording, rooms, sharing
 from signaling.calls import api, call
 
-__all__ = ["api", "files", "library", "mailbox", "paths", "recorder", "recording", "rooms", "sharing"]
+__all__ = ["api", "chunks", "files", "library", "mailbox", "paths", "recorder", "recording", "rooms", "sharing"]
 
 
 @call(api, "GET", "/openapi.json", "This document", "anyone")

@@ -1,12 +1,11 @@
 """The mailbox: the two calls that everything else waits for."""
 
-import threading
 from typing import Any
 
 from flask import Response, request
 
 from signaling import calls, errors, hot, schemas
-from signaling.calls import answer, api, call, participant, server
+from signaling.calls import ThreadWaiter, answer, api, call, participant, server
 from signaling.several import Asked, SeveralPolls
 
 
@@ -24,29 +23,6 @@ def send() -> Any:
     if isinstance(outcome, errors.Problem):
         raise outcome
     return answer({"n": outcome})
-
-
-class ThreadWaiter:
-    """A poll that a thread of the stock worker waits behind."""
-
-    def __init__(self, nonce: str) -> None:
-        self.nonce = nonce
-        self._done = threading.Event()
-        self._answer: bytes | errors.Problem = b""
-
-    def answer(self, body: bytes) -> None:
-        self._answer = body
-        self._done.set()
-
-    def refuse(self, problem: errors.Problem) -> None:
-        self._answer = problem
-        self._done.set()
-
-    def wait(self) -> bytes:
-        self._done.wait()
-        if isinstance(self._answer, errors.Problem):
-            raise self._answer
-        return self._answer
 
 
 @call(api, "GET", "/mailbox", "Ask for messages; held until there are any", "participant")
