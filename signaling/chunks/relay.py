@@ -58,10 +58,10 @@ class Limits(NamedTuple):
 class Parked:
     """One request without an answer yet."""
 
-    __slots__ = ("due_s", "nonce", "waiter")
+    __slots__ = ("came_s", "due_s", "nonce", "waiter")
 
-    def __init__(self, waiter: Waiter, nonce: str, due_s: float) -> None:
-        self.waiter, self.nonce, self.due_s = waiter, nonce, due_s
+    def __init__(self, waiter: Waiter, nonce: str, came_s: float, due_s: float) -> None:
+        self.waiter, self.nonce, self.came_s, self.due_s = waiter, nonce, came_s, due_s
 
 
 class Given(NamedTuple):
@@ -283,24 +283,26 @@ class Chunks:
             if older is not None:
                 # The same request once more: something between has lost the first.
                 member.parked.remove(older)
-                said.append((older.waiter, self._control(member, now_s)))
+                said.append((older.waiter, self._control(member, older.came_s, now_s)))
             given = member.given.get(asked.nonce)
             if given is not None:
                 parts = [chunk.wire for reader, seqs in given.parts for chunk in reader.ring.those(reader, seqs)]
-                return b"".join([self._control(member, now_s), *parts])
+                return b"".join([self._control(member, now_s, now_s), *parts])
         if asked.wishes is None:
-            return self._control(member, now_s)
+            return self._control(member, now_s, now_s)
         parks = asked.wait_ms > 0 and not self._closing
-        found = self._say(member, asked.nonce, now_s, stirred, even_nothing=not parks)
+        found = self._say(member, asked.nonce, now_s, now_s, stirred, even_nothing=not parks)
         if found is None:
             if len(member.parked) >= MAX_PARKED:
                 oldest = member.parked.popleft()
-                said.append((oldest.waiter, self._control(member, now_s)))
-            self._park(member, Parked(waiter, asked.nonce, now_s + asked.wait_ms / 1000))
+                said.append((oldest.waiter, self._control(member, oldest.came_s, now_s)))
+            self._park(member, Parked(waiter, asked.nonce, now_s, now_s + asked.wait_ms / 1000))
         return found
 
-    def _say(self, member: Member, nonce: str, now_s: float, stirred: set[str], even_nothing: bool = False) -> bytes | None:
-        """Everything there is for a member; None for nothing. stirred: grows by those who must be told because of it."""
+    def _say(
+        self, member: Member, nonce: str, came_s: float, now_s: float, stirred: set[str], even_nothing: bool = False
+    ) -> bytes | None:
+        """Everything there is for a member; None for nothing. came_s: when it asked. stirred: grows by those who must be told because of it."""
         parts: list[bytes] = []
         taken: list[tuple[Reader, tuple[int, ...]]] = []
         left = MAX_ANSWER_BYTES
@@ -320,7 +322,7 @@ class Chunks:
             return None
         if taken and nonce:
             member.given[nonce] = Given(now_s, taken)
-        return b"".join([self._control(member, now_s, about), *parts])
+        return b"".join([self._control(member, came_s, now_s, about), *parts])
 
     def _about(self, member: Member, now_s: float) -> str:
         """What a member is to know of its own streams, as JSON."""
@@ -335,7 +337,7 @@ class Chunks:
                 streams[str(stream)]["acknowledged"] = ring.acknowledged_n
         return json.dumps(streams, separators=(",", ":"))
 
-    def _control(self, member: Member, now_s: float, about: str | None = None) -> bytes:
+    def _control(self, member: Member, came_s: float, now_s: float, about: str | None = None) -> bytes:
         """The record an answer begins with."""
         if about is None:
             about = self._about(member, now_s)
@@ -351,7 +353,8 @@ class Chunks:
             or (DATA in member.rings and member.rings[DATA].bytes > MAX_DATA_BYTES // 2)
         )
         text = f'{{"streams":{about},"skipped":{json.dumps(skipped)},"full":{"true" if full else "false"}'
-        return wire.control(f'{text},"parked":{len(member.parked)}}}')
+        times = f'"came_ms":{came_s * 1000:.1f},"left_ms":{now_s * 1000:.1f}'
+        return wire.control(f'{text},"parked":{len(member.parked)},{times}}}')
 
     def _stir(self, stirred: set[str], now_s: float, said: Said) -> None:
         """Answer those who have something to hear now and a request parked."""
@@ -360,7 +363,7 @@ class Chunks:
             if member is None or not member.parked:
                 continue
             parked = member.parked.popleft()
-            found = self._say(member, parked.nonce, now_s, stirred)
+            found = self._say(member, parked.nonce, parked.came_s, now_s, stirred)
             if found is None:
                 member.parked.appendleft(parked)
             else:
@@ -391,7 +394,7 @@ class Chunks:
                 member.queued_s = None
                 for parked in [one for one in member.parked if one.due_s <= now_s]:
                     member.parked.remove(parked)
-                    said.append((parked.waiter, self._control(member, now_s)))
+                    said.append((parked.waiter, self._control(member, parked.came_s, now_s)))
                 if member.parked:
                     self._queue(member, min(one.due_s for one in member.parked))
             due_s = self._deadlines[0][0] - now_s if self._deadlines else None
@@ -472,7 +475,7 @@ class Chunks:
             self._closing = True
             now_s = self._clock()
             for member in self._members.values():
-                said += [(parked.waiter, self._control(member, now_s)) for parked in member.parked]
+                said += [(parked.waiter, self._control(member, parked.came_s, now_s)) for parked in member.parked]
                 member.parked.clear()
         _tell(said)
 
