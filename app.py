@@ -9,14 +9,14 @@ import sys
 
 import alembic.command
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import supervisor
-from signaling import auth, calls, db, pages, presence, rooms
+from signaling import audit, auth, calls, db, pages, presence, rooms
 from signaling.api import api
 from signaling.config import BadSetting, Settings
 from signaling.lean import LeanFlask
 from signaling.library import disposal, keeping, recordings, webhooks
+from signaling.proxies import BelieveProxies
 from signaling.server import Server, make_server
 
 
@@ -31,13 +31,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     server.every(1.0, rooms.sweep_vanished)
     server.every(2.0, recordings.sweep)
     server.every(600.0, keeping.sweep, aside=True)
+    server.every(3600.0, audit.sweep, aside=True)
     server.every(30.0, disposal.finish, aside=True)
     server.every(5.0, presence.adopt_orphans)
     if settings.webhook_url:
         server.every(0.5, webhooks.Deliveries().sweep)
     if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = BelieveProxies(app.wsgi_app, server.proxies)  # type: ignore[method-assign]
     app.extensions |= {
         "letterbox": server,
         "letterbox_callers": auth.Callers(),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Connection, select
 
-from signaling import errors, ids
+from signaling import clock, errors, ids
 from signaling.models import Participant, Room
 from signaling.server import Server
 
@@ -61,8 +61,10 @@ class Callers:
 
 def is_host_key(connection: Connection, room: str, key: str) -> bool:
     """Whether this is the key of this room, without telling how near it was."""
-    stored = connection.execute(select(Room.host_key_hash).where(Room.id == room)).scalar()
-    return stored is not None and ids.same(stored, ids.digest(key))
+    stored = connection.execute(select(Room.host_key_hash, Room.host_key_until_ms).where(Room.id == room)).first()
+    if stored is None or not ids.same(stored[0], ids.digest(key)):
+        return False
+    return stored[1] is None or stored[1] > clock.now_ms()
 
 
 def is_recorder_key(server: Server, key: str) -> bool:
@@ -75,16 +77,17 @@ class Links:
     def __init__(self, secret: str) -> None:
         self._signer = URLSafeTimedSerializer(secret, salt="artifact")
 
-    def sign(self, artifact: str, share: str = "") -> str:
-        """share: whose address it is; it is good as long as the share is."""
-        return str(self._signer.dumps([artifact, int(time.time()) // 3600, share]))
+    def sign(self, artifact: str, share: str = "", by: str = "") -> str:
+        """share: whose address it is; it is good as long as the share is. by: who asked for it, for the audit log."""
+        return str(self._signer.dumps([artifact, [int(time.time()) // 3600, by], share]))
 
-    def check(self, artifact: str, signature: str) -> str:
-        """The share it was signed for, "" for a host's. Raises not_yours."""
+    def check(self, artifact: str, signature: str) -> tuple[str, str]:
+        """(the share it was signed for, "" for a host's; who asked for it). Raises not_yours."""
         try:
-            signed, _, share = self._signer.loads(signature, max_age=LINK_S)
+            signed, made, share = self._signer.loads(signature, max_age=LINK_S)
         except (BadSignature, ValueError) as error:
             raise errors.not_yours("This download link is not valid, or no longer. Open the recordings page again.") from error
         if signed != artifact:
             raise errors.not_yours("This download link is for another file.")
-        return str(share)
+        # Addresses of the release before say only when they were made.
+        return str(share), str(made[1]) if isinstance(made, list) else ""

@@ -9,16 +9,22 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel
+from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from signaling import auth, cors, errors, hot, metrics, rooms
+from signaling import audit, auth, cors, errors, hot, ids, metrics, proxies, rooms
 from signaling.lean import Later
-from signaling.server import Server
+from signaling.server import Server, Transaction
 
 PREFIX = "/api/v1"
 api = Blueprint("api", __name__, url_prefix=PREFIX)
 Shape = TypeVar("Shape", bound=BaseModel)
 View = Callable[..., Any]
+
+# Not counted call by call: what watches over this server, files that are the same for all, and what counts for itself.
+UNCOUNTED = frozenset(
+    {"static", "pages.healthz", "pages.readyz", "pages.figures", "api.send", "api.poll", "api.poll_several", "api.chunks"}
+)
 
 described: list[dict[str, Any]] = []
 
@@ -53,6 +59,16 @@ def address() -> str:
     return request.remote_addr or "unknown"
 
 
+def who() -> str:
+    """Whom limits by address are for."""
+    return proxies.neighbourhood(address())
+
+
+def noted(tx: Transaction, action: str, actor: str, room: str = "", subject: str = "", **body: Any) -> None:
+    """A row of the audit log, in the transaction of the deed."""
+    audit.write(tx, action, actor, address(), room, subject, body)
+
+
 def our_address() -> str:
     """Where people reach us, for links that they pass on; no slash at the end."""
     return server().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
@@ -63,15 +79,45 @@ def participant(token: str | None = None) -> auth.Caller:
     try:
         return callers().find(server(), bearer() if token is None else token)
     except errors.Problem:
-        server().limits.spend("guesses", address())
+        server().limits.spend("guesses", who())
         raise
 
 
 def recorder() -> None:
     """Only the recorder and its workers go on. Raises bad_token."""
     if not auth.is_recorder_key(server(), bearer()):
-        server().limits.spend("guesses", address())
+        server().limits.spend("keys", who())
         raise errors.bad_token()
+
+
+def is_host_key(room: str, key: str) -> bool:
+    """Whether it is this room's key. Who has tried too many is not told: a right one opens nothing then. Raises too_often."""
+    return tried(lambda connection: auth.is_host_key(connection, room, key))
+
+
+def tried(look: Callable[[Connection], bool]) -> bool:
+    """Whether somebody's key is right; wrong ones count. Raises too_often."""
+    server().limits.check("keys", who())
+    with server().reading() as connection:
+        right = look(connection)
+    if not right:
+        server().limits.spend("keys", who())
+    return right
+
+
+def may_make_rooms() -> str:
+    """Who makes a room, where not everybody may. Raises room_key_needed, too_often."""
+    settings = server().settings
+    if settings.room_creation == "open":
+        return "anyone"
+    keys = {"admin key": settings.admin_key} | ({"room key": settings.room_key} if settings.room_creation == "key" else {})
+    said = bearer()
+    found = next((name for name, key in keys.items() if key and ids.same(key, said)), None)
+    if said and not tried(lambda _: found is not None):
+        found = None
+    if found is None:
+        raise errors.room_key_needed(settings.room_creation == "admin")
+    return found
 
 
 def host_of(room: str) -> str:
@@ -83,8 +129,8 @@ def host_of(room: str) -> str:
     if key.startswith("hk_"):
         with server().reading() as connection:
             rooms.title_even_if_closed(connection, room)
-            if auth.is_host_key(connection, room, key):
-                return "host"
+        if is_host_key(room, key):
+            return "host"
         raise errors.not_yours("This host key belongs to another room.")
     caller = participant()
     if caller.room != room:
@@ -204,6 +250,20 @@ def install(app: Flask) -> None:
         # PostgreSQL has no NUL in a text: no name with one can exist.
         if any("\0" in str(value) for value in (values or {}).values()):
             raise NotFound
+
+    @app.before_request
+    def not_too_often() -> None:
+        # Polls and messages are counted where they are served, recorders have a key that cannot be guessed.
+        if request.endpoint in UNCOUNTED or (bearer() and auth.is_recorder_key(server(), bearer())):
+            return
+        limits = server().limits
+        limits.spend("calls", who())
+        if request.path.startswith(PREFIX):
+            room = (request.view_args or {}).get("room")
+            if room:
+                limits.spend("room_calls", room[:64])
+            if bearer():
+                limits.spend("token_calls", ids.digest(bearer()))
 
     @app.after_request
     def no_store(response: Response) -> Response:

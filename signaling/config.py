@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from limits import parse
+
+from signaling import proxies
+
 
 class BadSetting(Exception):
     """A variable holds something unusable; the text names it and says how to mend it."""
@@ -38,6 +42,15 @@ def _origins(text: str) -> tuple[str, ...]:
         scheme = origin.partition(":")[0]
         found.append(origin.removesuffix(_DEFAULT_PORTS.get(scheme, "")) if origin.count(":") > 1 else origin)
     return tuple(dict.fromkeys(found))
+
+
+def read_rate(text: str) -> str:
+    """A rate as it is written, once it can be read. Raises BadSetting."""
+    try:
+        parse(text)
+    except ValueError as error:
+        raise BadSetting(f"The rate {text!r} cannot be used: write it like `30/hour` or `100/second`.") from error
+    return text
 
 
 def _yes(text: str) -> bool:
@@ -80,17 +93,52 @@ class Settings:
     max_piece_bytes: int = _setting(8_388_608, int, "one piece of an upload")
     max_mailbox: int = _setting(1_000, int, "messages waiting in one mailbox")
     hot_path: str = _setting("direct", str, "polls and messages on our own worker: `direct`, or all through `flask`")
+    room_creation: str = _setting(
+        "open", str, "who may make rooms: `open` (anybody), `key` (who has LETTERBOX_ROOM_KEY), `admin` (administrators)"
+    )
+    room_key: str = _setting("", str, "with LETTERBOX_ROOM_CREATION=key: what one has to know to make a room")
+    admin_key: str = _setting("", str, "opens /admin, at least 16 characters; empty: no signing in by key (docs/admin.md)")
+    admin_header: str = _setting(
+        "", str, "header in which a reverse proxy with single sign-on says who it is, e.g. `X-Remote-User`"
+    )
+    admins: tuple[str, ...] = _setting(
+        (), _urls, "who that, or OpenID Connect, lets in: names or e-mail addresses, comma separated"
+    )
+    oidc_issuer: str = _setting("", str, "sign in to /admin by OpenID Connect: the provider, e.g. `https://login.example`")
+    oidc_client_id: str = _setting("", str, "our name at that provider")
+    oidc_client_secret: str = _setting("", str, "our secret at that provider")
+    audit_days: int = _setting(365, int, "how long the audit log is kept, days")
+    max_rooms: int = _setting(100_000, int, "open rooms in all")
+    max_recordings: int = _setting(100_000, int, "recordings in all; no more is begun then")
+    max_storage_gb: int = _setting(0, int, "what recordings may take before no more is begun, GB; `0`: all there is")
+    min_free_mb: int = _setting(500, int, "less free on the disk of recordings, and no more is begun, MB")
+    calls_per_address: str = _setting("3000/minute", str, "calls and pages from one address, polls and messages apart")
+    calls_per_room: str = _setting("6000/minute", str, "calls about one room, polls and messages apart")
+    calls_per_token: str = _setting("1200/minute", str, "calls with one token, polls and messages apart")
+    polls_per_participant: str = _setting("20/second", str, "polls of one participant, in each web process")
+    messages_and_polls_per_address: str = _setting(
+        "2000/second", str, "polls and POST /messages from one address, in each web process"
+    )
     rooms_per_address: str = _setting("30/hour", str, "rooms one address may make; a rate like `30/hour`")
     joins_per_address: str = _setting("120/minute", str, "joins from one address")
-    sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant")
+    sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant, in each web process")
     codes_per_address: str = _setting("10/minute", str, "wrong room codes from one address at one room")
+    codes_per_room: str = _setting("100/hour", str, "wrong codes at one room, from wherever they come")
     passwords_per_share: str = _setting("10/minute", str, "passwords tried at one share link")
-    guesses_per_address: str = _setting("20/minute", str, "wrong keys and tokens from one address")
+    guesses_per_address: str = _setting("20/minute", str, "wrong tokens from one address")
+    keys_per_address: str = _setting(
+        "10/minute", str, "wrong host, room and admin keys from one address; no key is looked at then, nor a right one"
+    )
     checks_per_address: str = _setting("60/minute", str, "connection checks, and looks for a path before joining")
     limits_storage: str = _setting(
-        "memory://", str, "where rates are counted: `memory://` (each process), `redis://host:6379` (together)"
+        "", str, "where rates are counted together, e.g. `redis://host:6379`; empty: in PostgreSQL, else by each process"
     )
     trusted_proxies: int = _setting(0, int, "how many reverse proxies stand in front and set X-Forwarded-For")
+    proxy_addresses: tuple[str, ...] = _setting(
+        (),
+        proxies.networks,
+        "addresses or networks of these proxies, comma separated; of others the header is ignored; empty: all are believed",
+    )
     stun_urls: tuple[str, ...] = _setting((), _urls, "STUN servers, comma separated, e.g. `stun:turn.example:3478`")
     turn_urls: tuple[str, ...] = _setting(
         (), _urls, "TURN servers, comma separated, e.g. `turn:turn.example:3478,turns:turn.example:443?transport=tcp`"
@@ -174,13 +222,14 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting(f"LETTERBOX_CONSENT={settings.consent!r} cannot be used: say `ask` or `notice`.")
     for item in fields(settings):
         value = getattr(settings, item.name)
-        if type(value) is int and value <= 0 and item.name != "trusted_proxies":
+        if type(value) is int and (value < 0 or (value == 0 and item.name not in ("trusted_proxies", "max_storage_gb"))):
             raise BadSetting(f"{variable(item.name)}={value} cannot be used: it must be above zero ({item.metadata['about']}).")
     if settings.turn_urls and not settings.turn_secret:
         raise BadSetting("LETTERBOX_TURN_URLS is set but LETTERBOX_TURN_SECRET is not: give coturn's static-auth-secret.")
     if settings.relay_only and not settings.turn_urls:
         raise BadSetting("LETTERBOX_RELAY_ONLY=yes needs a TURN server: set LETTERBOX_TURN_URLS, or no call can connect.")
     _check_webhooks(settings)
+    _check_access(settings)
     for name, schemes in (("stun_urls", ("stun:", "stuns:")), ("turn_urls", ("turn:", "turns:"))):
         for url in getattr(settings, name):
             if not url.startswith(schemes) or url.split(":", 1)[1].startswith("//"):
@@ -188,6 +237,24 @@ def _checked(settings: Settings) -> Settings:
                     f"{variable(name)} holds {url!r}, which cannot be used: write it like {schemes[0]}host:3478."
                 )
     return settings
+
+
+def _check_access(settings: Settings) -> None:
+    if settings.room_creation not in ("open", "key", "admin"):
+        raise BadSetting(f"LETTERBOX_ROOM_CREATION={settings.room_creation!r} cannot be used: say `open`, `key` or `admin`.")
+    if settings.room_creation == "key" and len(settings.room_key) < 8:
+        raise BadSetting("LETTERBOX_ROOM_CREATION=key needs a LETTERBOX_ROOM_KEY of 8 characters or more.")
+    if settings.admin_key and len(settings.admin_key) < 16:
+        raise BadSetting('LETTERBOX_ADMIN_KEY is too short: 16 characters or more. Make one: echo "ak_$(openssl rand -hex 24)"')
+    if settings.admin_header and not (settings.trusted_proxies and settings.proxy_addresses):
+        raise BadSetting(
+            "LETTERBOX_ADMIN_HEADER is believed of a reverse proxy only: say LETTERBOX_TRUSTED_PROXIES and "
+            "LETTERBOX_PROXY_ADDRESSES."
+        )
+    if settings.oidc_issuer and not (settings.oidc_client_id and settings.oidc_client_secret):
+        raise BadSetting("LETTERBOX_OIDC_ISSUER needs LETTERBOX_OIDC_CLIENT_ID and LETTERBOX_OIDC_CLIENT_SECRET.")
+    if (settings.admin_header or settings.oidc_issuer) and not settings.admins:
+        raise BadSetting("Say in LETTERBOX_ADMINS who may sign in: names or e-mail addresses, comma separated.")
 
 
 def _check_webhooks(settings: Settings) -> None:

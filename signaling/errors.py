@@ -50,6 +50,23 @@ def no_such_room() -> Problem:
     return Problem(404, "no-such-room", "No such room", "There is no room at this address. Check the link, or ask for a new one.")
 
 
+def room_key_needed(admins_only: bool) -> Problem:
+    """A key that makes rooms is missing, or is not that."""
+    if admins_only:
+        return Problem(403, "room-key-needed", "Only administrators make rooms here", "Ask one of them for a room.")
+    return Problem(403, "room-key-needed", "A key is needed to make a room", "Whoever runs this server knows it.")
+
+
+def too_many_rooms(limit: int) -> Problem:
+    detail = f"There are {limit:,} open rooms. Close some, or tell the administrator."
+    return Problem(409, "too-many-rooms", "No more rooms", detail)
+
+
+def no_room_for_recordings(why: str) -> Problem:
+    detail = f"{why} What is there is safe. Delete what is not needed, or tell the administrator."
+    return Problem(409, "no-room-for-recordings", "No more recordings", detail)
+
+
 def room_closed() -> Problem:
     return Problem(410, "room-closed", "This room is closed", "The host has closed this room. Ask for a new link.")
 

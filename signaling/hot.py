@@ -28,7 +28,7 @@ def usual_poll(query: str) -> tuple[int, int, str] | None:
 def posting(server: Server, caller: Caller, data: bytes) -> mailbox.Posting:
     """The body of POST /messages, checked. Raises too_often, malformed, too_large."""
     settings = server.settings
-    server.limits.spend("sends", caller.id)
+    server.bursts.sends.spend(caller.id)
     if len(data) > settings.max_body_bytes:
         raise errors.too_large(settings.max_body_bytes, "A request")
     drafts = []

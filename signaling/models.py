@@ -22,12 +22,13 @@ class Base(DeclarativeBase):
 
 
 class Room(Base):
-    """A place with a link, where a call happens."""
+    """A place with a link, where a call happens. host_key_until_ms: when its key ends, None: never."""
 
     __tablename__ = "room"
     id: Mapped[str] = mapped_column(String(14), primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
     host_key_hash: Mapped[str] = mapped_column(String(64))
+    host_key_until_ms: Mapped[int | None]
     settings: Mapped[dict[str, Any]]
     created_at_ms: Mapped[int]
     closed_at_ms: Mapped[int | None]
@@ -38,7 +39,7 @@ class Participant(Base):
 
     The three counters are the mailbox contract: `sent_n` the highest number accepted from it, `mailbox_n` the highest
     number given out in its mailbox, `acknowledged_n` up to where it has said it has them.
-    worker: the web process that holds its poll and watches over its presence.
+    worker: the web process that holds its poll and watches over its presence. capacity: of a recorder, how many at once.
     """
 
     __tablename__ = "participant"
@@ -52,6 +53,7 @@ class Participant(Base):
     mailbox_n: Mapped[int] = mapped_column(default=0)
     acknowledged_n: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str] = mapped_column(String(64))
+    capacity: Mapped[int | None]
     joined_at_ms: Mapped[int]
     left_at_ms: Mapped[int | None]
     __table_args__ = (
@@ -226,3 +228,39 @@ class Webhook(Base):
     body: Mapped[str] = mapped_column(Text)
     attempt: Mapped[int] = mapped_column(default=0)
     due_at_ms: Mapped[int]
+
+
+class Audit(Base):
+    """Who did what, for whoever answers for this installation; kept for LETTERBOX_AUDIT_DAYS.
+
+    actor: as they are known here (a name, `host`, `share h…`, `admin key`); subject: what it was done to, `room` apart.
+    """
+
+    __tablename__ = "audit"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    at_ms: Mapped[int] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(120))
+    address: Mapped[str] = mapped_column(String(64))
+    room_id: Mapped[str] = mapped_column(String(14))
+    subject: Mapped[str] = mapped_column(String(80))
+    body: Mapped[dict[str, Any]]
+
+
+class AdminSession(Base):
+    """Somebody signed in to /admin. id_hash: of what the cookie carries; how: key, oidc."""
+
+    __tablename__ = "admin_session"
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    who: Mapped[str] = mapped_column(String(120))
+    how: Mapped[str] = mapped_column(String(10))
+    until_ms: Mapped[int]
+
+
+class Rate(Base):
+    """How often somebody has asked in the window that runs, where PostgreSQL counts for all nodes (tally.py)."""
+
+    __tablename__ = "rate"
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    n: Mapped[int]
+    until_ms: Mapped[int]

@@ -23,6 +23,11 @@ EMBED_OPTIONS = ("embed", "name", "camera", "microphone", "chat", "recording", "
 # What pages of other origins may load as modules: they come without cookies, and hold no secret.
 FOR_OTHER_PAGES = re.compile(r"/static/(embed|call/[\w-]+)\.js")
 mimetypes.add_type("text/javascript", ".js")
+PERMISSIONS = ", ".join(
+    [f"{name}=(self)" for name in ("camera", "microphone", "display-capture", "speaker-selection")]
+    + [f"{name}=()" for name in ("geolocation", "payment", "usb", "serial", "hid", "bluetooth", "midi", "browsing-topics")]
+)
+NO_PAGE = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 
 
@@ -57,7 +62,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
 
 @pages.get("/")
 def home() -> Response:
-    return show("index.html")
+    return show("index.html", room_creation=server().settings.room_creation)
 
 
 @pages.get("/api")
@@ -148,13 +153,16 @@ def install(app: Flask) -> None:
     def guard(response: Response) -> Response:
         if response is calls.later:
             return response
-        if response.mimetype == "text/html":
+        if response.mimetype == "text/html" and not request.path.startswith(calls.PREFIX):
             framed_by = ancestors if request.endpoint == "pages.room" else "'self'"
             response.headers.setdefault("Content-Security-Policy", rules + framed_by)
-            response.headers.setdefault(
-                "Permissions-Policy",
-                "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self)",
-            )
+            response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        elif request.endpoint != "static":
+            # Nothing that is no page of ours runs anything, whatever is uploaded or said in it.
+            response.headers.setdefault("Content-Security-Policy", NO_PAGE)
+        if request.is_secure:
+            response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         if FOR_OTHER_PAGES.fullmatch(request.path):

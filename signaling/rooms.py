@@ -19,7 +19,11 @@ OUT = "out"
 
 
 def make(tx: Transaction, title: str) -> tuple[str, str]:
-    """A new room. Returns (room id, host key); the key is known to nobody afterwards."""
+    """A new room. Returns (room id, host key); the key is known to nobody afterwards. Raises too_many_rooms."""
+    limit = tx.server.settings.max_rooms
+    are_open = select(func.count()).select_from(Room).where(Room.closed_at_ms.is_(None))
+    if tx.connection.execute(are_open).scalar_one() >= limit:
+        raise errors.too_many_rooms(limit)
     room, host_key = ids.room_id(), ids.token("hk")
     tx.connection.execute(
         insert(Room).values(
@@ -32,6 +36,16 @@ def make(tx: Transaction, title: str) -> tuple[str, str]:
         )
     )
     return room, host_key
+
+
+def change_host_key(tx: Transaction, room: str, expires_in_s: int | None) -> tuple[str, int | None]:
+    """(a new host key, when it ends); the one before opens nothing from now on. Raises no_such_room."""
+    host_key = ids.token("hk")
+    until_ms = tx.now_ms + expires_in_s * 1000 if expires_in_s else None
+    values = {"host_key_hash": ids.digest(host_key), "host_key_until_ms": until_ms}
+    if tx.connection.execute(update(Room).where(Room.id == room).values(**values)).rowcount == 0:
+        raise errors.no_such_room()
+    return host_key, until_ms
 
 
 def title_of(connection: Connection, room: str) -> str:
@@ -143,13 +157,16 @@ def enter(server: Server, tx: Transaction, room: str, name: str, kind: str, role
     return {"participant": participant, "token": token, "room": {"room": room, "title": title}, "participants": others}
 
 
-def add(server: Server, tx: Transaction, room: str | None, name: str, kind: str, role: str) -> tuple[dict[str, Any], str]:
+def add(
+    server: Server, tx: Transaction, room: str | None, name: str, kind: str, role: str, capacity: int | None = None
+) -> tuple[dict[str, Any], str]:
     """The row of a new participant, watched over by this process until it polls elsewhere. Returns (participant, token)."""
     participant, token = ids.short_id("p"), ids.token("pt")
     tx.connection.execute(
         insert(Participant).values(
             id=participant, room_id=room, kind=kind, name=name, role=role, token_hash=ids.digest(token),
-            sent_n=0, mailbox_n=0, acknowledged_n=0, worker=server.worker, joined_at_ms=tx.now_ms, left_at_ms=None,
+            sent_n=0, mailbox_n=0, acknowledged_n=0, worker=server.worker, capacity=capacity, joined_at_ms=tx.now_ms,
+            left_at_ms=None,
         )
     )  # fmt: skip
     tx.after_commit.append(lambda: server.mailboxes.watch([participant]))

@@ -47,6 +47,12 @@ class RoomSettings(Body):
     code: Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=32, pattern=PLAIN)] | None = None
 
 
+class HostKey(Body):
+    """expires_in_s: null for never."""
+
+    expires_in_s: Annotated[int, Field(ge=60, le=10 * 366 * 86400)] | None = None
+
+
 class LobbyAnswer(Body):
     participant: Id
     answer: Literal["admit", "deny"]

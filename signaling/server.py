@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from signaling import clock, db, errors, mailbox, metrics
+from signaling import clock, db, errors, mailbox, metrics, tally
+from signaling.bursts import Bursts
 from signaling.chunks.relay import Chunks
 from signaling.chunks.relay import Limits as ChunkLimits
 from signaling.config import Settings
@@ -27,6 +28,7 @@ from signaling.library.disk import Disk
 from signaling.library.storage import Storage
 from signaling.limits import Limits
 from signaling.models import Participant
+from signaling.proxies import Proxies
 from signaling.wakeup import Wakeup, make_wakeup
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,8 @@ class Server:
     mailboxes: Mailboxes
     limits: Limits
     chunks: Chunks
+    bursts: Bursts
+    proxies: Proxies
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
@@ -276,8 +280,16 @@ def make_server(settings: Settings) -> Server:
 
     mailboxes = Mailboxes(opened, look, read, settings.wait_s, clock.monotonic_s)
     chunks = Chunks(ChunkLimits.of(settings), clock.monotonic_s)
+    shared = tally.InPostgreSQL(engine) if engine.dialect.name == "postgresql" and not settings.limits_storage else None
+    limits = Limits(settings, shared)
     wakeup = make_wakeup(engine, settings.data_dir, worker)
-    server = Server(settings, engine, storage_of(settings), worker, wakeup, mailboxes, Limits(settings), chunks)
+    server = Server(
+        settings, engine, storage_of(settings), worker, wakeup, mailboxes, limits, chunks, Bursts(settings, clock.monotonic_s),
+        Proxies(settings.trusted_proxies, settings.proxy_addresses),
+    )  # fmt: skip
+    if shared is not None:
+        counted = shared
+        server.every(60.0, lambda _: counted.sweep(), aside=True)
     server.every(1.0, Server.flush_acknowledged)
     server.every(1.0, Server.reconcile)
     server.every(1.0, Server.sweep_chunks)

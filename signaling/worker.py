@@ -43,6 +43,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from signaling import auth, calls, cors, errors, hot, metrics
 from signaling.lean import Later
+from signaling.proxies import neighbourhood
 
 if TYPE_CHECKING:
     from signaling.auth import Caller, Callers
@@ -370,6 +371,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         self.mailboxes, self.chunks = self.server.mailboxes, self.server.chunks
         self.direct = self.server.settings.hot_path == "direct"
         self.embed_origins = self.server.settings.embed_origins
+        self.proxies = self.server.proxies
         self.max_body_bytes = self.server.settings.max_body_bytes
         self.downloads = ThreadPoolExecutor(DOWNLOAD_THREADS, thread_name_prefix="download")
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self._callbacks)
@@ -596,6 +598,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if caller is None:
             return False
         try:
+            self.server.bursts.hot.spend(self._whose(connection, request))
             if request.path.endswith("/mailboxes"):
                 return False
             if request.path.endswith("/chunks"):
@@ -609,12 +612,20 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
             asked = hot.usual_poll(request.query)
             if asked is None:
                 return False
+            self.server.bursts.polls.spend(caller.id)
             found = connection.park(self.mailboxes, caller.id, *asked)
             if found is not None:
                 connection.answer(found)
         except errors.Problem as problem:
             connection.refuse(problem)
         return True
+
+    def _whose(self, connection: Connection, request: HotRequest) -> str:
+        """Whom the limit by address is for."""
+        peer = connection.client[0] if isinstance(connection.client, tuple) else ""
+        if self.proxies.hops:
+            peer = self.proxies.client(peer, request.header(b"x-forwarded-for"))
+        return neighbourhood(peer)
 
     def _serve_by_flask(self, connection: Connection, request: HotRequest) -> None:
         connection.body = request.body

@@ -18,7 +18,11 @@ POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 SERVER_CORE = 0
 # The bench is one address that makes thousands of rooms; what one participant may send stays as it is.
-UNLIMITED = {"LETTERBOX_ROOMS_PER_ADDRESS": "100000/second", "LETTERBOX_JOINS_PER_ADDRESS": "100000/second"}
+UNLIMITED = {
+    f"LETTERBOX_{name}": "1000000/second"
+    for name in ("ROOMS_PER_ADDRESS", "JOINS_PER_ADDRESS", "CALLS_PER_ADDRESS", "CALLS_PER_ROOM", "CALLS_PER_TOKEN",
+                 "MESSAGES_AND_POLLS_PER_ADDRESS", "POLLS_PER_PARTICIPANT")
+}  # fmt: skip
 
 
 class Server:

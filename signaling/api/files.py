@@ -1,5 +1,6 @@
 """Files of a recording by their signed addresses: each one, and all as one ZIP."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import IO, Any
@@ -12,9 +13,12 @@ from werkzeug.wsgi import wrap_file
 from zipstream import ZipStream
 
 from signaling import auth, calls, clock, errors
-from signaling.calls import api, call, server
+from signaling.calls import api, call, noted, server
 from signaling.library import recordings, shares
 from signaling.library.storage import Storage
+
+# What browsers show without running anything of it.
+HARMLESS = re.compile(r"(video|audio)/|image/(jpeg|png|webp)$|text/(vtt|plain)$|application/json$")
 
 
 def _links() -> auth.Links:
@@ -22,22 +26,23 @@ def _links() -> auth.Links:
     return found
 
 
-def with_links(recording: dict[str, Any], share: str = "") -> dict[str, Any]:
+def with_links(recording: dict[str, Any], share: str = "", by: str = "") -> dict[str, Any]:
     for artifact in recording["artifacts"]:
-        signature = _links().sign(artifact["id"], share)
+        signature = _links().sign(artifact["id"], share, by)
         artifact["url"] = f"{calls.PREFIX}/artifacts/{artifact['id']}/{quote(artifact['name'])}?signature={signature}"
     if any(artifact["kind"] == "track" for artifact in recording["artifacts"]):
-        signature = _links().sign(recording["id"], share)
+        signature = _links().sign(recording["id"], share, by)
         recording["archive"] = f"{calls.PREFIX}/recordings/{recording['id']}/archive?signature={signature}"
     return recording
 
 
 @call(api, "GET", "/recordings/<recording>/archive", "Everything of a recording as one ZIP, by its signed address", "anyone")
 def archive(recording: str) -> Any:
-    share = _links().check(recording, request.args.get("signature", ""))
+    share, by = _links().check(recording, request.args.get("signature", ""))
     with server().reading() as connection:
         name, files = recordings.archive(connection, recording)
         still_shared(connection, share, files)
+    _note("downloaded", by, recording, name)
     packed = ZipStream(sized=True)
     for row in files:
         packed.add(_chunks(server().storage, row.path), row.name, size=row.bytes)
@@ -61,6 +66,13 @@ def _disposition(name: str, kind: str) -> str:
     return dump_options_header(kind, names)
 
 
+def _note(action: str, by: str, recording: str, name: str) -> None:
+    """In the audit log, once a download: players and download managers ask for many parts of one file."""
+    if request.method == "GET" and request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
+        with server().transaction() as tx:
+            noted(tx, action, by or "host", subject=recording, file=name)
+
+
 def _open(key: str) -> IO[bytes]:
     try:
         return server().storage.open(key)
@@ -78,12 +90,16 @@ def _chunks(storage: Storage, key: str) -> Iterator[bytes]:
 @call(api, "GET", "/artifacts/<artifact>/<path:name>", "Download a file by its signed address", "anyone")
 def download(artifact: str, name: str) -> Any:  # noqa: ARG001 - the name is for the person's disk; the id finds the file
     ours = auth.is_recorder_key(server(), calls.bearer())
-    share = "" if ours else _links().check(artifact, request.args.get("signature", ""))
+    share, by = ("", "") if ours else _links().check(artifact, request.args.get("signature", ""))
     with server().reading() as connection:
         row = recordings.artifact(connection, artifact)
         still_shared(connection, share, [row])
     as_attachment = "download" in request.args
-    disposition = _disposition(row.name, "attachment" if as_attachment else "inline")
+    if not ours and (as_attachment or row.kind in ("track", "composed")):
+        _note("downloaded" if as_attachment else "watched", by, row.recording_id, row.name)
+    # Whatever else was uploaded under our name is not to run in a page of ours.
+    inline = not as_attachment and HARMLESS.match(row.media_type) is not None
+    disposition = _disposition(row.name, "inline" if inline else "attachment")
     # What a page reads in a script comes from us; what people take along or watch may come from the storage.
     direct = not ours and (as_attachment or row.kind in ("track", "composed"))
     elsewhere = server().storage.signed_url(row.path, disposition, row.media_type) if direct else None

@@ -11,6 +11,7 @@ from signaling.several import Asked, SeveralPolls
 
 @call(api, "POST", "/messages", "Send messages: all of them or none", "participant", schemas.Messages)
 def send() -> Any:
+    server().bursts.hot.spend(calls.who())
     caller = participant()
     exchange = request.environ.get("letterbox.exchange")
     data = request.get_data(cache=False) if exchange is None else exchange.body
@@ -27,7 +28,9 @@ def send() -> Any:
 
 @call(api, "GET", "/mailbox", "Ask for messages; held until there are any", "participant")
 def poll() -> Any:
+    server().bursts.hot.spend(calls.who())
     caller = participant()
+    server().bursts.polls.spend(caller.id)
     settings = server().settings
     after, wait_s, nonce = calls.poll_arguments(settings.wait_s)
     exchange = request.environ.get("letterbox.exchange")
@@ -41,6 +44,7 @@ def poll() -> Any:
 
 @call(api, "POST", "/mailboxes", "Ask several mailboxes in one request: the tabs of one browser", "anyone", schemas.Polls)
 def poll_several() -> Any:
+    server().bursts.hot.spend(calls.who())
     exchange = request.environ.get("letterbox.exchange")
     wish = hot.parse(schemas.Polls, request.get_data(cache=False) if exchange is None else exchange.body)
     waiter = ThreadWaiter("") if exchange is None else exchange
@@ -54,6 +58,8 @@ def poll_several() -> Any:
 
 def _asked(one: schemas.OnePoll) -> Asked:
     try:
-        return Asked(calls.participant(one.token).id, one.after, one.nonce)
+        caller = calls.participant(one.token)
+        server().bursts.polls.spend(caller.id)
+        return Asked(caller.id, one.after, one.nonce)
     except errors.Problem as problem:
         return Asked("", 0, "", problem)

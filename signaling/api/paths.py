@@ -13,7 +13,7 @@ from signaling.calls import api, body, call, participant, server
 def renew_ice_servers() -> Any:
     now_s = clock.now_ms() // 1000
     if not calls.bearer():
-        server().limits.spend("checks", calls.address())
+        server().limits.spend("checks", calls.who())
         return turn.ice(server().settings, "trial", now_s, turn.TRIAL_S)
     caller = participant()
     with server().reading() as connection:
@@ -25,7 +25,7 @@ def renew_ice_servers() -> Any:
 @call(api, "POST", "/checks", "A mailbox of one's own, to try the way to the server and back", "anyone", schemas.Nothing)
 def check() -> Any:
     body(schemas.Nothing)
-    server().limits.spend("checks", calls.address())
+    server().limits.spend("checks", calls.who())
     settings = server().settings
     with server().transaction() as tx:
         who, token = rooms.add(server(), tx, None, "Connection check", "check", "guest")
@@ -36,7 +36,7 @@ def check() -> Any:
 
 @call(api, "GET", "/checks/pieces", "Two pieces, half a second apart: does something keep whole answers?", "anyone")
 def pieces() -> Any:
-    server().limits.spend("checks", calls.address())
+    server().limits.spend("checks", calls.who())
 
     def parts() -> Iterator[bytes]:
         yield b"one\n"

@@ -16,7 +16,7 @@ def register_recorder() -> Any:
     wish = body(schemas.Register)
     recorder()
     with server().transaction() as tx:
-        who, token = rooms.add(server(), tx, None, wish.name, "recorder", "recorder")
+        who, token = rooms.add(server(), tx, None, wish.name, "recorder", "recorder", wish.capacity)
         recordings.work_for(tx, who["id"])
     server().unsettled = True
     return {"participant": who, "token": token, "wait_s": server().settings.wait_s, "after": 0}, 201

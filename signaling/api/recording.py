@@ -21,6 +21,7 @@ def act(room: str) -> Any:
                 state = recordings.mark(tx, room, by, wish.label)
             case "pause" | "resume":
                 state = recordings.pause(tx, room, by, paused=wish.action == "pause")
+        calls.noted(tx, f"recording-{wish.action}", by, room, state["id"])
     return {"recording": state}
 
 
@@ -42,6 +43,6 @@ def answer_consent(room: str) -> Any:
     caller = participant()
     if caller.room != room or caller.kind == "recorder":
         raise errors.not_yours("You are not a participant of this room.")
-    server().limits.spend("sends", caller.id)
+    server().bursts.sends.spend(caller.id)
     with server().transaction() as tx:
         return consent.answer(server(), tx, room, caller, wish.model_dump())

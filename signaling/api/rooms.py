@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from signaling import auth, calls, clock, errors, lobby, rooms, schemas
+from signaling import calls, clock, errors, lobby, rooms, schemas
 from signaling.calls import api, body, call, host_of, our_address, recorder, server
 from signaling.library import keeping, recordings
 
@@ -10,9 +10,11 @@ from signaling.library import keeping, recordings
 @call(api, "POST", "/rooms", "Make a room", "anyone", schemas.MakeRoom)
 def make_room() -> Any:
     wish = body(schemas.MakeRoom)
-    server().limits.spend("rooms", calls.address())
+    by = calls.may_make_rooms()
+    server().limits.spend("rooms", calls.who())
     with server().transaction() as tx:
         room, host_key = rooms.make(tx, wish.title)
+        calls.noted(tx, "room-made", by, room)
     return {"room": room, "title": wish.title, "link": f"{our_address()}/r/{room}", "host_key": host_key}, 201
 
 
@@ -35,7 +37,18 @@ def close_room(room: str) -> Any:
     with server().transaction() as tx:
         recordings.stop_if_running(server(), tx, room, by)
         rooms.close(tx, room)
+        calls.noted(tx, "room-closed", by, room)
     return {}
+
+
+@call(api, "POST", "/rooms/<room>/host-key", "Make a new host key; the old one ends", "host", schemas.HostKey)
+def change_host_key(room: str) -> Any:
+    wish = body(schemas.HostKey)
+    by = host_of(room)
+    with server().transaction() as tx:
+        host_key, until_ms = rooms.change_host_key(tx, room, wish.expires_in_s)
+        calls.noted(tx, "host-key-changed", by, room)
+    return {"host_key": host_key, "expires_at_ms": until_ms}
 
 
 @call(api, "POST", "/rooms/<room>/settings", "Set how the room works", "host", schemas.RoomSettings)
@@ -63,9 +76,10 @@ def answer_lobby(room: str) -> Any:
 @call(api, "POST", "/rooms/<room>/participants/<person>/remove", "Put somebody out of the call", "host", schemas.Nothing)
 def remove_participant(room: str, person: str) -> Any:
     body(schemas.Nothing)
-    host_of(room)
+    by = host_of(room)
     with server().transaction() as tx:
         rooms.remove(tx, room, person)
+        calls.noted(tx, "person-removed", by, room, person)
     return {}
 
 
@@ -73,7 +87,7 @@ def remove_participant(room: str, person: str) -> Any:
 def ask_participant(room: str, person: str) -> Any:
     wish = body(schemas.Ask)
     by = host_of(room)
-    server().limits.spend("sends", f"ask {room}")
+    server().bursts.sends.spend(f"ask {room}")
     with server().transaction() as tx:
         rooms.ask(tx, room, person, wish.what, by)
     return {}
@@ -82,9 +96,10 @@ def ask_participant(room: str, person: str) -> Any:
 @call(api, "POST", "/rooms/<room>/participants/<person>/role", "Make somebody a host, or a guest again", "host", schemas.Role)
 def give_role(room: str, person: str) -> Any:
     wish = body(schemas.Role)
-    host_of(room)
+    by = host_of(room)
     with server().transaction() as tx:
         rooms.give_role(tx, room, person, wish.role)
+        calls.noted(tx, f"made-{wish.role}", by, room, person)
         if wish.role == "host":
             lobby.tell_host(tx, room, person)
     return {}
@@ -96,7 +111,7 @@ def enter(room: str) -> Any:
     if wish.kind == "recorder":
         recorder()
     else:
-        server().limits.spend("joins", calls.address())
+        server().limits.spend("joins", calls.who())
     role, is_back = _role(room, wish), False
     if role == "guest" and wish.again:
         with server().reading() as connection:
@@ -113,15 +128,21 @@ def enter(room: str) -> Any:
 
 
 def _at_the_door(room: str, code: str | None) -> None:
-    """Codes are short: who tries many is kept out for a while. Raises what lobby.check raises, and too_often."""
-    guesser = f"{room} {calls.address()}"
-    server().limits.check("codes", guesser)
+    """Codes are short: who tries many is kept out for a while, and where many try, all who do.
+
+    Raises what lobby.check raises, and too_often.
+    """
+    guesser = f"{room} {calls.who()}"
+    if code:
+        server().limits.check("codes", guesser)
+        server().limits.check("room_codes", room[:64])
     try:
         with server().reading() as connection:
             lobby.check(connection, room, code)
     except errors.Problem as problem:
         if problem.code == "wrong-code":
             server().limits.spend("codes", guesser)
+            server().limits.spend("room_codes", room[:64])
         raise
 
 
@@ -132,9 +153,8 @@ def _role(room: str, wish: schemas.Enter) -> str:
         return "guest"
     with server().reading() as connection:
         rooms.title_of(connection, room)
-        if not auth.is_host_key(connection, room, wish.host_key):
-            server().limits.spend("guesses", calls.address())
-            raise errors.not_yours("This host key belongs to another room. Join without it, or use the host's own link.")
+    if not calls.is_host_key(room, wish.host_key):
+        raise errors.not_yours("This host key is not, or no longer, this room's. Join without it, or use the host's own link.")
     return "host"
 
 

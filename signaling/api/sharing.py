@@ -5,7 +5,7 @@ from typing import Any
 from signaling import calls, clock, errors, schemas
 from signaling.api.files import with_links
 from signaling.api.library import host_of_recording
-from signaling.calls import api, body, call, our_address, server
+from signaling.calls import api, body, call, noted, our_address, server
 from signaling.library import recordings, shares
 
 
@@ -15,6 +15,7 @@ def make_share(recording: str) -> Any:
     by = host_of_recording(recording)
     with server().transaction() as tx:
         share, secret = shares.make(tx, recording, by, wish.model_dump())
+        noted(tx, "shared", by, subject=recording, share=share["id"], name=wish.name)
     return share | {"url": f"{our_address()}/s/{share['id']}#{secret}"}, 201
 
 
@@ -31,6 +32,7 @@ def revoke_share(recording: str, share: str) -> Any:
     by = host_of_recording(recording)
     with server().transaction() as tx:
         shares.revoke(tx, recording, share, by)
+        noted(tx, "unshared", by, subject=recording, share=share)
     return {}
 
 
@@ -46,13 +48,14 @@ def open_share(share: str) -> Any:
             found = recordings.of_id(connection, row.recording_id)
     except errors.Problem as problem:
         if problem.code != "password-needed":
-            server().limits.spend("guesses", calls.address())
+            server().limits.spend("guesses", calls.who())
         raise
     with server().transaction() as tx:
         shares.count_opening(tx, share)
+        noted(tx, "share-opened", f"share {share}", subject=row.recording_id, name=row.name)
     # What is only its host's to know.
     found |= {"live": {}, "consent": []}
     del found["room"]
     if not row.downloads:
         found["artifacts"] = [artifact for artifact in found["artifacts"] if artifact["kind"] in shares.TO_WATCH]
-    return {"recording": with_links(found, row.id), "downloads": bool(row.downloads)}
+    return {"recording": with_links(found, row.id, f"share {row.id}"), "downloads": bool(row.downloads)}

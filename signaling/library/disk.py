@@ -43,6 +43,10 @@ class Disk:
     def _upload(self, recording: str, name: str) -> Path:
         return self._path("uploads", recording, upload_name(name))
 
+    def free_bytes(self) -> int | None:
+        there = next(folder for folder in (self._root, *self._root.parents) if folder.exists())
+        return shutil.disk_usage(there).free
+
     def received(self, recording: str, name: str) -> int:
         path = self._upload(recording, name)
         return path.stat().st_size if path.exists() else 0

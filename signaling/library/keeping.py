@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, select, update
 
-from signaling import clock
+from signaling import audit, clock
 from signaling.library import recordings
 from signaling.library.recordings import DAY_MS
 from signaling.models import Recording
@@ -45,4 +45,5 @@ def sweep(server: Server) -> None:
     for recording in over:
         with server.transaction() as tx:
             gone = recordings.remove(server, tx, recording, "retention")
+            audit.write(tx, "recording-deleted", "retention", subject=recording, body=dict(gone))
         log.info("recording=%s deleted after its time: %d files, %d bytes", recording, gone["files"], gone["bytes"])

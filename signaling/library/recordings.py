@@ -131,6 +131,7 @@ def start(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]
     rooms.lock(tx, room)
     if active(tx.connection, room) is not None:
         raise errors.already_recording()
+    _check_caps(server, tx.connection)
     recording = ids.short_id("r")
     waiting = recorders(tx.connection)
     tx.connection.execute(
@@ -144,6 +145,20 @@ def start(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]
     _invite(tx, waiting, recording, room)
     server.unsettled = True
     return _tell(tx, recording)
+
+
+def _check_caps(server: Server, connection: Connection) -> None:
+    """Whether there is room for one more. One that has begun is never ended by this. Raises no_room_for_recordings."""
+    settings = server.settings
+    if connection.execute(select(func.count()).select_from(Recording)).scalar_one() >= settings.max_recordings:
+        raise errors.no_room_for_recordings(f"There are {settings.max_recordings:,} recordings.")
+    if settings.max_storage_gb:
+        kept = connection.execute(select(func.coalesce(func.sum(Artifact.bytes), 0))).scalar_one()
+        if kept >= settings.max_storage_gb * 10**9:
+            raise errors.no_room_for_recordings(f"Recordings take {settings.max_storage_gb:,} GB, all they may.")
+    free = server.storage.free_bytes()
+    if free is not None and free < settings.min_free_mb * 10**6:
+        raise errors.no_room_for_recordings("The disk of recordings is nearly full.")
 
 
 def stop(server: Server, tx: Transaction, room: str, by: str) -> dict[str, Any]:

@@ -102,6 +102,9 @@ class S3:
     def _upload(self, recording: str, name: str) -> str:
         return self._key("uploads", recording, upload_name(name)) + "/"
 
+    def free_bytes(self) -> int | None:
+        return None
+
     def received(self, recording: str, name: str) -> int:
         return self._pieces(recording, name)[1]
 

@@ -30,6 +30,9 @@ class Storage(Protocol):
     def origin(self) -> str:
         """Where signed addresses lead, for the pages' Content-Security-Policy; "" where there are none."""
 
+    def free_bytes(self) -> int | None:
+        """How much more there is room for; None: nobody knows."""
+
     def received(self, recording: str, name: str) -> int:
         """Bytes of an unfinished upload that are here."""
 

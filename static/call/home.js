@@ -7,13 +7,19 @@ import { t } from "./text.js";
 
 const form = find("#make-room");
 const made = find("#made");
+// Where not everybody may make rooms: what one has to know for it, remembered once it was right.
+const KEY = "letterbox.room-key";
+const roomKey = /** @type {HTMLInputElement | null} */ (document.querySelector("#room-key"));
+if (roomKey) roomKey.value = localStorage.getItem(KEY) ?? "";
 
 form.addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
   const button = find("[data-testid=create-room]");
   button.disabled = true;
   try {
-    const room = await call("POST", "/rooms", { body: { title: find("#title").value.trim() } });
+    const key = roomKey?.value.trim();
+    const room = await call("POST", "/rooms", { body: { title: find("#title").value.trim() }, token: key });
+    if (key) localStorage.setItem(KEY, key);
     remember({ room: room.room, title: room.title, hostKey: room.host_key, at: Date.now() });
     show(room);
   } catch (error) {
