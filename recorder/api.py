@@ -41,24 +41,31 @@ class Server:
         self, method: str, path: str, body: dict[str, Any] | None = None, token: str = "", wait_s: float = 0
     ) -> dict[str, Any]:
         """One try. wait_s: how long the server may hold its answer. Raises Refused, Away."""
-        headers = {"Authorization": f"Bearer {token or self._key}"}
+        response = await self._ask(method, path, token, 15 + wait_s, json=body)
+        return _json(response)
+
+    async def octets(self, method: str, path: str, body: bytes, token: str, timeout_s: float) -> bytes:
+        """One try of a call that carries bytes and is answered with bytes. Raises Refused, Away."""
+        kind = "application/octet-stream"
+        response = await self._ask(method, path, token, timeout_s, content=body, headers={"Content-Type": kind})
+        if response.headers.get("Content-Type") != kind:
+            raise Away("something between us and the server answered in its place")
+        return response.content
+
+    async def _ask(self, method: str, path: str, token: str, timeout_s: float, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token or self._key}"} | more.pop("headers", {})
+        timeout = httpx.Timeout(timeout_s, connect=min(5, timeout_s))
         try:
-            response = await self._http.request(
-                method, "/api/v1" + path, json=body, headers=headers, timeout=httpx.Timeout(15 + wait_s, connect=5)
-            )
+            response = await self._http.request(method, "/api/v1" + path, headers=headers, timeout=timeout, **more)
         except httpx.TransportError as error:
             raise Away(str(error) or type(error).__name__) from error
         if response.status_code == 429 or response.status_code >= 500:
             raise Away(f"the server answered {response.status_code}")
-        try:
-            found: dict[str, Any] = response.json()
-        except ValueError as error:
-            raise Away("something between us and the server answered in its place") from error
         if not response.is_success:
-            raise Refused(
-                response.status_code, str(found.get("type", "")).removeprefix("/problems/"), str(found.get("detail", ""))
-            )
-        return found
+            found = _json(response)
+            code = str(found.get("type", "")).removeprefix("/problems/")
+            raise Refused(response.status_code, code, str(found.get("detail", "")))
+        return response
 
     async def insist(self, method: str, path: str, body: dict[str, Any] | None = None, token: str = "") -> dict[str, Any]:
         """Try until the server answers. Raises Refused."""
@@ -69,6 +76,14 @@ class Server:
             except Away:
                 attempt += 1
                 await asyncio.sleep(backoff_s(attempt))
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = response.json()
+    except ValueError as error:
+        raise Away("something between us and the server answered in its place") from error
+    return found
 
 
 def backoff_s(attempt: int) -> float:

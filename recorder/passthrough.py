@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from aiortc import rtcpeerconnection
 from aiortc.codecs import get_capabilities, is_rtx
@@ -61,6 +61,7 @@ class UnknownAiortc(Exception):
 class Stream:
     """One SSRC of one codec, as long as its time runs on: its intake, its clock."""
 
+    road: ClassVar[str] = "webrtc"
     ssrc: int
     intake: Intake
     clock: list[Report] = field(default_factory=list)

@@ -14,6 +14,8 @@ from typing import Any
 
 from recorder import handin, publish, segment, watch
 from recorder.api import Away, Refused, Server
+from recorder.chunks import people as over_http
+from recorder.chunks.people import HttpPeople
 from recorder.clock import now_us
 from recorder.config import Settings
 from recorder.ice import IceServers
@@ -56,6 +58,7 @@ class RoomRecorder:
         )
         self._tracks = Tracks(self._live, self._folder, self._save)
         self._peers: dict[str, Peer] = {}
+        self._over_http: HttpPeople | None = None
         self._people: dict[str, LivePerson] = {}
         self._states: dict[str, dict[str, Any]] = {}
         # What each has answered last to being recorded. Only the offers of who has agreed are taken.
@@ -94,7 +97,12 @@ class RoomRecorder:
     @property
     def sending(self) -> int:
         """How many of them are being recorded."""
-        return len(self._peers)
+        return len(self._peers) + (len(self._over_http) if self._over_http else 0)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is kept at the moment."""
+        return self._tracks.paused
 
     @property
     def bytes(self) -> int:
@@ -146,6 +154,8 @@ class RoomRecorder:
         self._token = entered["token"]
         self._ice = IceServers(entered, partial(self._server.call, "GET", "/ice-servers", token=self._token))
         self._mailbox = Mailbox(self._server, self._token, entered["wait_s"], entered["after"])
+        ended = partial(self._tracks.end, road="http")
+        self._over_http = HttpPeople(self._server, self._token, self._mailbox.send, self._tracks.take, ended)
         for gone in self._people.keys() - {other["id"] for other in entered["participants"]}:
             await self._person_left(gone)
         for other in entered["participants"]:
@@ -164,10 +174,12 @@ class RoomRecorder:
                     await self._person_left(body["participant"])
                 elif kind == "consent" and body["recording"] == self.recording:
                     await self._answered(body["participant"], body["answer"])
-            elif kind in ("offer", "candidate") and self._answers.get(sender) != "given":
+            elif kind in (*over_http.KINDS, "offer", "candidate") and self._answers.get(sender) != "given":
                 log.info("recording=%s participant=%s has not agreed to be recorded: %s not taken", self.recording, sender, kind)
             elif kind in ("offer", "candidate"):
                 self._peer(sender).take(kind, body)
+            elif kind in over_http.KINDS and self._over_http is not None:
+                await self._over_http.take(sender, kind, body)
             elif kind == "state":
                 self._note_state(sender, body)
         except Exception:
@@ -213,6 +225,8 @@ class RoomRecorder:
         await self._close_peer(participant)
 
     async def _close_peer(self, participant: str) -> None:
+        if self._over_http is not None:
+            self._over_http.close(participant)
         peer = self._peers.pop(participant, None)
         if peer is not None:
             await peer.close()
@@ -335,6 +349,8 @@ class RoomRecorder:
     # -- the end ------------------------------------------------------------------------------------------------------------
 
     async def _close_peers(self) -> None:
+        if self._over_http is not None:
+            await self._over_http.stop()
         peers, self._peers = list(self._peers.values()), {}
         await asyncio.gather(*(peer.close() for peer in peers), return_exceptions=True)
 

@@ -4,19 +4,44 @@ import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import av
 
 from recorder.clock import now_us
-from recorder.passthrough import Stream
 from recorder.rtp.frames import Frame
 from recorder.segment import LiveSegment, LiveTrack
+from recorder.timeline import Report
 from recorder.track import TrackWriter
 
 log = logging.getLogger(__name__)
 # After these the next frame will not fare better.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
+
+
+class Intake(Protocol):
+    """Where frames come from, as far as their file is concerned. lost: packets or chunks that never came."""
+
+    clock_hz: int
+    last_frame_ms: int
+
+    @property
+    def lost(self) -> int: ...
+
+    def needs_key(self) -> None:
+        """Nothing is of use until a key frame comes."""
+
+
+class Stream(Protocol):
+    """One run of one source on one clock: by RTP or over HTTP. clock: sender reports."""
+
+    clock: list[Report]
+
+    @property
+    def intake(self) -> Intake: ...
+
+    @property
+    def road(self) -> str: ...
 
 
 class Open(NamedTuple):
@@ -101,7 +126,7 @@ class Tracks:
         all, and how many percent since that look."""
         found, now_ms = [], now_us() // 1000
         for writer, track, stream in self._open.values():
-            lost_in_all = stream.intake.buffer.lost
+            lost_in_all = stream.intake.lost
             before = self._before.get(track.file, (0, 0, lost_in_all))
             self._before[track.file] = (writer.bytes, writer.frames, lost_in_all)
             written, frames, lost = writer.bytes - before[0], writer.frames - before[1], lost_in_all - before[2]
@@ -119,9 +144,12 @@ class Tracks:
         """What is on disk so far, media only."""
         return sum(opened.writer.bytes for opened in self._open.values()) + self._closed_bytes
 
-    def end(self, participant: str, source: str | None = None) -> None:
-        """These are sent no more: their files are closed, and the host is not told that they are silent. None: all of them."""
-        for key in [key for key in self._open if key[0] == participant and source in (None, key[1])]:
+    def end(self, participant: str, source: str | None = None, road: str = "webrtc") -> None:
+        """These are sent no more on this road: their files are closed, and the host is not told that they are silent.
+
+        source: None for all of them.
+        """
+        for key in [key for key in self._open if key[0] == participant and source in (None, key[1]) and key[2].road == road]:
             self._close(self._open.pop(key))
 
     def close(self) -> None:

@@ -70,6 +70,11 @@ class Intake:
                     self._key_ms = frame.arrival_ms
         return found
 
+    @property
+    def lost(self) -> int:
+        """Packets that never came."""
+        return self.buffer.lost
+
     def needs_key(self) -> None:
         """Nothing is of use until a key frame comes."""
         self._assembler.wants_key = self.codec != "opus"

@@ -1,0 +1,147 @@
+"""One stream over HTTP: chunks in any order, some twice, some never; frames in order, for the same files as what comes by RTP.
+
+Time is of no matter here, holes are: each is waited for until it is surely lost.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from recorder.chunks import wire
+from recorder.chunks.wire import Chunk, Inside
+from recorder.rtp.frames import Frame
+from recorder.rtp.intake import KEY_AGAIN_MS, KEY_EVERY_MS
+from recorder.timeline import MOST_REPORTS, Report, thin
+
+log = logging.getLogger(__name__)
+
+# The server keeps pictures for 3 s: what has not come by then, or its key, never will.
+HOLE_MS = 3_500
+# A sender whose clock jumps by more than this against its wall clock began anew.
+LEAP_US = 10_000_000
+REPORT_US = 1_000_000
+# Raises ValueError for what cannot be read, None: not yet.
+Unseal = Callable[[int, int, int, bytes], bytes | None]
+
+
+@dataclass(slots=True)
+class Waiting:
+    chunk: Chunk
+    arrival_us: int
+
+
+class HttpIntake:
+    """Looks to `Tracks` as rtp.Intake does. after: up to which n everything came or was given up."""
+
+    clock_hz = 1_000_000
+
+    def __init__(self, stream: int, unseal: Unseal) -> None:
+        self._stream, self._unseal = stream, unseal
+        self._waiting: dict[int, Waiting] = {}
+        self._gone_n = self._lost_now = 0
+        self._is_video = wire.SOURCES[stream] in ("camera", "screen")
+        self._wants_key = self._is_video
+        self._asked_ms = self._key_ms = 0
+        self._has_begun = False
+        self.after = self.lost = self.last_frame_ms = 0
+
+    def needs_key(self) -> None:
+        """Nothing is of use until a key frame comes."""
+        self._wants_key = self._is_video
+
+    def wants_key(self, now_ms: int) -> bool:
+        """Whether to ask for a key frame now; asking counts."""
+        if not self._is_video:
+            return False
+        due_ms = KEY_AGAIN_MS if self._wants_key else KEY_EVERY_MS
+        if abs(now_ms - max(self._asked_ms, 0 if self._wants_key else self._key_ms)) < due_ms:
+            return False
+        self._asked_ms = now_ms
+        return True
+
+    def skip(self, n: int) -> None:
+        """The server says: what has not come up to here never will."""
+        self._gone_n = max(self._gone_n, n)
+
+    def add(self, chunk: Chunk, arrival_us: int) -> None:
+        if chunk.n > self.after and chunk.n not in self._waiting:
+            self._waiting[chunk.n] = Waiting(chunk, arrival_us)
+
+    def take(self, now_us: int, to_the_end: bool = False) -> list[tuple[Frame, Inside]]:
+        """What can be handed on now, in order. to_the_end: no hole is waited for any more."""
+        found = []
+        while self._waiting:
+            n = min(self._waiting)
+            one = self._waiting[n]
+            over = to_the_end or now_us - one.arrival_us > HOLE_MS * 1000
+            if n > self.after + 1 and n - 1 > self._gone_n and not over:
+                break
+            inside = self._open(one.chunk)
+            if inside is None and not over:
+                break
+            self._pass(n, inside is not None and inside.codec is not None)
+            del self._waiting[n]
+            if inside is not None and (frame := self._frame(inside, one)) is not None:
+                found.append((frame, inside))
+        self.after = max(self.after, min(self._gone_n, min(self._waiting, default=self._gone_n + 1) - 1))
+        return found
+
+    def _open(self, chunk: Chunk) -> Inside | None:
+        """None: without its key. What cannot be read, or kept in a file, is as good as lost, and not waited for."""
+        try:
+            plain = self._unseal(chunk.stream, chunk.flags, chunk.n, chunk.sealed)
+            return wire.inside(plain) if plain is not None else None
+        except ValueError as error:
+            log.debug("participant=%s stream=%d n=%d cannot be read: %s", chunk.sender, chunk.stream, chunk.n, error)
+            return Inside(None, False, 0, 0, None, b"")
+
+    def _pass(self, n: int, is_readable: bool) -> None:
+        missing = n - self.after - 1 + (0 if is_readable else 1)
+        self.after = n
+        if missing and self._has_begun:
+            self.lost += missing
+            self._lost_now += missing
+        if missing:
+            self.needs_key()
+
+    def _frame(self, inside: Inside, one: Waiting) -> Frame | None:
+        if inside.codec is None or not inside.payload or (self._is_video != (inside.codec != "opus")):
+            self.needs_key()
+            return None
+        if self._wants_key and not inside.is_key:
+            return None
+        self._wants_key, self._has_begun, self.last_frame_ms = False, True, one.arrival_us // 1000
+        if inside.is_key:
+            self._key_ms = self.last_frame_ms
+        lost, self._lost_now = self._lost_now, 0
+        return Frame(
+            inside.codec, inside.timestamp_us, inside.payload, inside.is_key, self.last_frame_ms, lost,
+            inside.size if inside.is_key and self._is_video else None,
+        )  # fmt: skip
+
+
+@dataclass(eq=False)
+class HttpStream:
+    """What `Tracks` makes one file of: one source, one codec, one run of the sender's clock."""
+
+    road: ClassVar[str] = "http"
+    intake: HttpIntake
+    codec: str
+    ahead_us: int
+    clock: list[Report] = field(default_factory=list)
+
+    def suits(self, frame: Frame, inside: Inside) -> bool:
+        """Whether this frame belongs to the same run."""
+        return frame.codec == self.codec and abs(inside.wall_us - inside.timestamp_us - self.ahead_us) < LEAP_US
+
+    def note(self, inside: Inside, arrival_us: int) -> None:
+        """Each chunk says one moment on two clocks, as a sender report does; of each second the quickest says most."""
+        report = Report(inside.timestamp_us, inside.wall_us, arrival_us)
+        if self.clock and arrival_us - self.clock[-1].arrival_us < REPORT_US:
+            if arrival_us - inside.wall_us >= self.clock[-1].arrival_us - self.clock[-1].ntp_us:
+                return
+            self.clock.pop()
+        self.clock.append(report)
+        if len(self.clock) > MOST_REPORTS:
+            self.clock = thin(self.clock)
