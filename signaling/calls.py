@@ -23,7 +23,10 @@ View = Callable[..., Any]
 
 # Not counted call by call: what watches over this server, files that are the same for all, and what counts for itself.
 UNCOUNTED = frozenset(
-    {"static", "pages.healthz", "pages.readyz", "pages.figures", "api.send", "api.poll", "api.poll_several", "api.exchange_chunks"}
+    {
+        "static", "pages.healthz", "pages.readyz", "pages.figures",
+        "api.send", "api.poll", "api.poll_several", "api.exchange_chunks",
+    }  # fmt: skip
 )
 
 described: list[dict[str, Any]] = []

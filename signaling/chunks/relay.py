@@ -302,7 +302,10 @@ class Chunks:
     def _say(
         self, member: Member, nonce: str, came_s: float, now_s: float, stirred: set[str], even_nothing: bool = False
     ) -> bytes | None:
-        """Everything there is for a member; None for nothing. came_s: when it asked. stirred: grows by those who must be told because of it."""
+        """Everything there is for a member; None for nothing.
+
+        came_s: when it asked; stirred: grows by those who must be told because of it.
+        """
         parts: list[bytes] = []
         taken: list[tuple[Reader, tuple[int, ...]]] = []
         left = MAX_ANSWER_BYTES
