@@ -6,7 +6,10 @@ import os
 import signal
 import sys
 
-from recorder import config, passthrough
+from prometheus_client import REGISTRY
+
+from recorder import config, health, passthrough
+from recorder.figures import Figures
 from recorder.service import Service
 
 
@@ -14,7 +17,11 @@ async def main(settings: config.Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await Service(settings).run(stopping)
+    service = Service(settings)
+    if settings.metrics_bind:
+        REGISTRY.register(Figures(settings.work_dir, service.load))
+        health.serve(settings.metrics_bind, health.application(service.sick, service.busy, REGISTRY))
+    await service.run(stopping)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ class Settings:
     """server_url: where the HTTP API is. work_dir: where tracks are written while they come. ca_file: trusts the server's
     certificate. capacity: how many recordings at once. idle_s: a recording to which nobody sends for so long ends, seconds.
     broker_url: Celery's; empty: files in work_dir. quick_steps, films: how many at once on this machine, under `make run`: a film
-    uses the cores by itself, and one that hangs must not keep the next waiting."""
+    uses the cores by itself, and one that hangs must not keep the next waiting. metrics_bind: host:port of health and figures;
+    empty: nowhere."""
 
     server_url: str
     recorder_key: str
@@ -28,6 +29,7 @@ class Settings:
     broker_url: str
     quick_steps: int = 2
     films: int = 2
+    metrics_bind: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -46,6 +48,7 @@ class Settings:
             broker_url=environ.get("CELERY_BROKER_URL", ""),
             quick_steps=_count(environ, "LETTERBOX_QUICK_STEPS", 2),
             films=_count(environ, "LETTERBOX_FILMS", 2),
+            metrics_bind=_bind(environ.get("LETTERBOX_METRICS_BIND", "")),
         )
 
 
@@ -55,6 +58,14 @@ def _count(environ: Mapping[str, str], name: str, usual: int, what: str = "a who
     if not text.isdigit() or int(text) < 1:
         raise BadSetting(f"{name}={text!r} cannot be used: give {what} above zero.")
     return int(text)
+
+
+def _bind(text: str) -> str:
+    """Raises BadSetting."""
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdigit() and 0 < int(port) < 65_536):
+        raise BadSetting(f"LETTERBOX_METRICS_BIND={text!r} cannot be used: write it like 127.0.0.1:9101.")
+    return text
 
 
 def settings() -> Settings:

@@ -10,10 +10,12 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu import Exchange, Queue
 
 from recorder import config
@@ -57,6 +59,19 @@ def _filesystem(folder: Path) -> dict[str, Any]:
 
 settings = config.settings()
 app = make_app(settings)
+# Told how each step ended, and after how many seconds.
+tell: Callable[[str, str, float], None] = lambda _step, _outcome, _took_s: None  # noqa: E731
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _be_looked_after(**_: Any) -> None:
+    """In a worker's main process, before it has any other."""
+    global tell
+    if settings.metrics_bind:
+        from recorder import steps
+
+        steps.serve(settings.metrics_bind, app)
+        tell = steps.count
 
 
 class LeaseLost(Exception):
@@ -131,6 +146,7 @@ def _work(library: Library, recording: str, step: str, attempt: int, lease_s: fl
         Pipeline(settings, library, recording, heartbeat.update).run(step)
         log.info("recording=%s step=%s done in %.1f s", recording, step, time.monotonic() - began)
     except LeaseLost:
+        tell(step, "lost", time.monotonic() - began)
         log.info("recording=%s step=%s is another worker's now", recording, step)
         return []
     except Exception as error:
@@ -138,6 +154,7 @@ def _work(library: Library, recording: str, step: str, attempt: int, lease_s: fl
         news = {"state": "failed", "reason": reason_of(step, error)}
     finally:
         heartbeat.stop()
+    tell(step, str(news["state"]), time.monotonic() - began)
     try:
         return library.advance_job(recording, step, attempt, **news)
     except Refused as refusal:

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from recorder.api import Away, Refused, Server, backoff_s
 
 log = logging.getLogger(__name__)
+# How much longer than a held poll an answer may take, seconds.
+PATIENCE_S = 10.0
 
 
 class Gone(Exception):
@@ -20,8 +23,14 @@ class Mailbox:
 
     def __init__(self, server: Server, token: str, wait_s: int, after: int = 0) -> None:
         self._server, self._token, self._wait_s, self._after = server, token, wait_s, after
+        self._answered_s = time.monotonic()
         self._sent_n = 0
         self._sending = asyncio.Lock()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the server has not answered for longer than it holds a poll."""
+        return time.monotonic() - self._answered_s > self._wait_s + PATIENCE_S
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
         """Every message, oldest first, for ever. Raises Gone."""
@@ -37,6 +46,7 @@ class Mailbox:
             except Refused as refusal:
                 raise Gone(refusal.code) from refusal
             attempt = 0
+            self._answered_s = time.monotonic()
             self._wait_s = answer.get("wait_s", self._wait_s)
             for message in answer["messages"]:
                 if message["seq"] != self._after + 1:

@@ -17,11 +17,14 @@ from recorder import handin, publish, segment
 from recorder.api import Away, Refused, Server, backoff_s
 from recorder.capacity import Capacity
 from recorder.config import Settings
+from recorder.figures import Load, places
 from recorder.mailbox import Gone, Mailbox
 from recorder.room import RoomRecorder
 
 log = logging.getLogger(__name__)
 MEASURE_S = 2.0
+# An event loop that has not come round for so long hangs, seconds.
+STALLED_S = 20.0
 # A recording that waits is invited to again and again: so often we say again why we cannot take it, seconds.
 SAY_AGAIN_S = 20.0
 
@@ -31,6 +34,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        settings.work_dir.mkdir(parents=True, exist_ok=True)
         self._server = Server(settings)
         self._rooms: dict[str, RoomRecorder] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -41,10 +45,11 @@ class Service:
         self._declined: dict[str, tuple[str, float]] = {}
         self._capacity = Capacity(settings.capacity, time.process_time, time.monotonic)
         self._draining = False
+        self._mailbox: Mailbox | None = None
+        self._came_round_s = time.monotonic()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopping is set; then no new work, what runs is handed over, and what it recorded is handed in."""
-        self._settings.work_dir.mkdir(parents=True, exist_ok=True)
         # Before anything new begins: which folders are another, dead run's.
         one_by_one = asyncio.Lock()
         for folder in segment.left_over(self._settings.work_dir):
@@ -69,7 +74,7 @@ class Service:
                 log.error("the server does not take us: %s Check LETTERBOX_RECORDER_KEY.", refusal)
                 await asyncio.sleep(5)
                 continue
-            mailbox = Mailbox(self._server, entered["token"], entered["wait_s"], entered["after"])
+            mailbox = self._mailbox = Mailbox(self._server, entered["token"], entered["wait_s"], entered["after"])
             log.info("waiting for recordings as %s", entered["participant"]["id"])
             try:
                 async for message in mailbox.messages():
@@ -81,6 +86,7 @@ class Service:
                     elif message["kind"] == "process":
                         self._begin(self._process(str(message["body"]["recording"]), str(message["body"]["step"])))
             except Gone:
+                self._mailbox = None
                 log.info("the server has forgotten us; registering again")
                 await asyncio.sleep(backoff_s(0))
 
@@ -100,9 +106,39 @@ class Service:
         if not task.cancelled() and task.exception() is not None:
             log.error("work failed", exc_info=task.exception())
 
+    def load(self) -> Load:
+        """Of this moment; from any thread."""
+        rooms = list(self._rooms.values())
+        mailbox = self._mailbox
+        return Load(
+            running=len(rooms),
+            most=self._settings.capacity,
+            people=sum(room.sending for room in rooms),
+            core=self._capacity.used,
+            cost=self._capacity.cost,
+            written_bytes=sum(room.bytes for room in rooms),
+            known=mailbox is not None and not mailbox.silent,
+            draining=self._draining,
+        )
+
+    def sick(self) -> str | None:
+        """Why it should be started again."""
+        stalled_s = time.monotonic() - self._came_round_s
+        return f"nothing has moved for {stalled_s:.0f} s" if stalled_s > STALLED_S and not self._draining else None
+
+    def busy(self) -> str | None:
+        """Why no recording can be given to it now."""
+        load = self.load()
+        if load.draining:
+            return "it ends"
+        if not load.known:
+            return "the server does not answer, or does not know it"
+        return "it is full" if load.running >= load.most or not places(load) else None
+
     async def _measure(self) -> None:
         while True:
             await asyncio.sleep(MEASURE_S)
+            self._came_round_s = time.monotonic()
             self._capacity.measure(sum(room.sending for room in self._rooms.values()))
 
     def _refusal(self, people: int) -> str | None:

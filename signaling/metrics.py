@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Connection, func, select
 
 from signaling.mailbox import Delivery
-from signaling.models import Message, Participant, Recording
+from signaling.models import Job, Message, Participant, Recording
 
 PARKED = Gauge("letterbox_parked_polls", "Polls that wait for a message.", multiprocess_mode="livesum")
 WATCHED = Gauge("letterbox_mailboxes", "Mailboxes watched over.", multiprocess_mode="livesum")
@@ -68,4 +68,12 @@ def _database(connection: Connection) -> CollectorRegistry:
     recordings = Gauge("letterbox_recordings", "Recordings, by state.", ["state"], registry=registry)
     for state, count in connection.execute(select(Recording.state, func.count()).group_by(Recording.state)):
         recordings.labels(state).set(count)
+    jobs = Gauge("letterbox_jobs", "Steps of recordings that are being prepared, by state.", ["state"], registry=registry)
+    for state in ("waiting", "running"):
+        jobs.labels(state).set(0)
+    open_ones = (
+        select(Job.state, func.count()).join(Recording, Recording.id == Job.recording_id).where(Recording.state == "processing")
+    )
+    for state, count in connection.execute(open_ones.group_by(Job.state)):
+        jobs.labels(state).set(count)
     return registry
