@@ -1,11 +1,13 @@
 """The front door: settings in, wired web application out. The only file that knows all parts.
 
 `python app.py run` starts everything on one machine; `python app.py migrate` brings the database up to date;
+`python app.py backup FILE` copies it while it is used;
 `python app.py doctor` says what is set up wrong, and how to mend it.
 """
 
 import os
 import sys
+from pathlib import Path
 
 import alembic.command
 from flask import Flask
@@ -67,11 +69,22 @@ def migrate(settings: Settings) -> int:
     """Bring the database to the version this code needs."""
     engine = db.make_engine(settings)
     with db.writing(engine) as connection:
+        # Nodes that start at once: one migrates, the others find nothing to do.
+        db.one_at_a_time(connection)
         config = db.alembic_config(settings.sqlalchemy_url)
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
     engine.dispose()
     print(f"The database is up to date: {engine.url.render_as_string()}")
+    return 0
+
+
+def backup(settings: Settings) -> int:
+    """A copy of the database, whole although it is written to meanwhile."""
+    if len(sys.argv) != 3:
+        raise BadSetting("Say where to: python app.py backup FILE")
+    db.backup(settings, Path(sys.argv[2]))
+    print(f"The database is copied to {sys.argv[2]}")
     return 0
 
 
@@ -92,7 +105,7 @@ def doctor(settings: Settings) -> int:
     return examination.run(settings, os.environ, sys.argv[2:])
 
 
-COMMANDS = {"run": run, "migrate": migrate, "doctor": doctor}
+COMMANDS = {"run": run, "migrate": migrate, "backup": backup, "doctor": doctor}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,17 +1,18 @@
 """The engine and its transactions. What SQLite and PostgreSQL do differently lives here alone."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
-from signaling.config import Settings
+from signaling.config import BadSetting, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # One process writes with one thread at a time: waiting here is fair and free, waiting inside SQLite is neither.
@@ -103,6 +104,33 @@ def alembic_config(url: str) -> Config:
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Whoever calls this in its transaction on the same database waits for the end of ours."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended('letterbox schema', 0))")
+
+
+def backup(settings: Settings, target: Path) -> None:
+    """Copy the SQLite database while it is used; the file appears whole or not at all. Raises BadSetting."""
+    url = settings.sqlalchemy_url
+    if not url.startswith("sqlite"):
+        raise BadSetting("This database has a tool of its own: pg_dump (docs/operations.md).")
+    source = Path(make_url(url).database or "")
+    if not source.exists():
+        raise BadSetting(f"There is no database at {source}.")
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as database, closing(sqlite3.connect(partial)) as copy:
+        database.backup(copy)
+        # One file, whatever opens it.
+        copy.execute("PRAGMA journal_mode=DELETE")
+        (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
+    if verdict != "ok":
+        raise BadSetting(f"The copy is not whole: {verdict}")
+    partial.replace(target)
 
 
 def check_schema(engine: Engine) -> None:
