@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: help run test lint migrate doctor bench-signaling bench-join bench-recorder bench-compose bench-memory pictures
+.PHONY: help run test lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -46,6 +46,12 @@ bench-compose: $(VENV)/.dev ## composing against ffmpeg
 
 pictures: $(VENV)/.dev ## the pictures of the pages, taken anew
 	$(BIN)/python -m docs.pictures.take
+
+chaos: $(VENV)/.dev ## kill parts at random during recorded calls; MINUTES=3 SEED=1
+	PYTHONPATH=tests $(BIN)/python -m bench.chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
+
+scale: $(VENV)/.dev ## what a larger house needs: the figures of docs/scale.md
+	$(BIN)/python -m bench.scale $(ARGS)
 
 bench-memory: $(VENV)/.dev ## what composing four hours holds
 	$(BIN)/python -m bench.memory $(ARGS)
