@@ -44,6 +44,19 @@ export class ChatView {
     if (this.list.children.length > MOST_SHOWN) this.list.firstElementChild?.remove();
   }
 
+  /**
+   * @param {string} id    of a line of ours
+   * @param {string} name  who has not got it
+   */
+  markUndelivered(id, name) {
+    const item = this.list.querySelector(`[data-line="${CSS.escape(String(id))}"]`);
+    if (!item) return;
+    const note = document.createElement("p");
+    note.className = "undelivered small";
+    note.textContent = t("chat.undelivered", { name });
+    item.append(note);
+  }
+
   /** Where it begins that was said before one came. */
   markOld() {
     if (this.list.querySelector(".before")) return;

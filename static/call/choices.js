@@ -1,4 +1,4 @@
-// What this browser's person has chosen: devices, how the microphone is treated, how much data. Kept from call to call.
+// What this browser's person has chosen: devices, how the microphone is treated, how much data, captions. Kept from call to call.
 
 const KEY = "letterbox.devices";
 
@@ -13,13 +13,14 @@ const KEY = "letterbox.devices";
  * @property {boolean} autoGainControl
  * @property {boolean} blur   the background, where the system can
  * @property {Data} data
+ * @property {boolean} captions  whether one reads what is said
  * @property {import("./layout.js").Layout} layout
  */
 
 /** @type {Chosen} */
 const DEFAULTS = {
   audio: "", video: "", sink: "", echoCancellation: true, noiseSuppression: true, autoGainControl: true, blur: false,
-  data: "full", layout: "grid",
+  data: "full", captions: false, layout: "grid",
 };
 
 /**

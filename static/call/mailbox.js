@@ -14,6 +14,8 @@ import { askAlone } from "./tabs.js";
  */
 
 const MOST_IN_ONE_POST = 40;
+/** Of what we have sent: what cannot be delivered is told at once. */
+const MOST_REMEMBERED = 200;
 /** How much longer than asked for an answer may take before we think the connection dead. */
 const GRACE_MS = 8000;
 
@@ -44,6 +46,8 @@ export class Mailbox {
     this.sentN = 0;
     /** @type {{n: number, to: string, kind: string, body: object}[]} */
     this.outgoing = [];
+    /** The latest. @type {typeof this.outgoing} */
+    this.sent = [];
     this.sending = false;
     /** After a refusal: how many messages go one by one, to find the one at fault. */
     this.singly = 0;
@@ -92,8 +96,21 @@ export class Mailbox {
   send(to, kind, body) {
     if (this.stopper.signal.aborted) return;
     this.sentN += 1;
-    this.outgoing.push({ n: this.sentN, to, kind, body });
+    const message = { n: this.sentN, to, kind, body };
+    this.outgoing.push(message);
+    this.sent = [...this.sent, message].slice(-MOST_REMEMBERED);
     if (!this.sending) void this.flush();
+  }
+
+  /**
+   * What we have sent, for when the server says that it could not be delivered.
+   *
+   * @param {number} n
+   * @param {string} to  whom it did not reach
+   * @returns {{kind: string, body: any} | undefined}
+   */
+  sentAs(n, to) {
+    return this.sent.find((message) => message.n === n && (message.to === to || message.to === "*"));
   }
 
   /** Post what waits, in order, each batch until the server has it. */
@@ -146,7 +163,8 @@ export class Mailbox {
     }
     console.warn("mailbox: a message was refused and is left out", error.code);
     this.singly = Math.max(0, this.singly - 1);
-    this.outgoing.shift();
+    const dropped = this.outgoing.shift();
+    this.sent = this.sent.filter((one) => one !== dropped);
     this.renumber(batch[0].n);
   }
 

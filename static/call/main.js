@@ -4,12 +4,15 @@ import "./storage.js";
 import { lookForPath, lookForRecording } from "./ahead.js";
 import { Away, Refused, call } from "./api.js";
 import { Asked } from "./asked.js";
+import { CaptionBar } from "./captionbar.js";
+import { Captions } from "./captions.js";
 import { ChatView, rise } from "./chat.js";
 import { chosenIn } from "./choices.js";
 import { Choice, Consent, Question } from "./consent.js";
 import * as controls from "./controls.js";
 import { once } from "./controls.js";
 import { Devices } from "./devices.js";
+import { Dictation } from "./dictation.js";
 import { announce, find } from "./dom.js";
 import { Embedding } from "./embed.js";
 import { showEnded } from "./ended.js";
@@ -91,7 +94,8 @@ const room = new Room(roomId, {
     if (participant.id === room.me?.id) announce(t(participant.role === "host" ? "host.you-are" : "host.you-were"));
     showPeople();
   },
-  told: (participant, body) => talk.take(participant, body),
+  told: (participant, body) => captions.take(participant, body) || talk.take(participant, body),
+  undelivered: (name, body) => chatView.markUndelivered(body.id, name),
   canTell(participant) {
     talk.canAsk(participant.id);
     view.sayHeights();
@@ -128,6 +132,7 @@ const asked = new Asked({ isOn: (device) => room.mediaState[device], toggle: (de
 function showMyState() {
   controls.show(room.mediaState);
   if (own.track("microphone") !== watch.heard) watch.hear(own.track("microphone"));
+  dictate();
   if (!room.me) return;
   people.set(room.me.id, room.mediaState);
   showPeople();
@@ -213,6 +218,29 @@ offerReactions((reaction) => {
   rise(tiles.tiles.get(room.me?.id ?? ""), reaction);
 });
 
+// -- captions ------------------------------------------------------------------------------------------------------------------
+
+const captionBar = new CaptionBar({ shown: () => captions.ask(), dictated: () => dictate() });
+const captions = new Captions({
+  tell: (to, body, how) => room.tell(to, body, how),
+  nameOf: (id) => (id === room.me?.id ? room.me.name : room.participants.get(id)?.name),
+  onChange: (shown) => captionBar.show(shown),
+  onWanted(participant) {
+    if (captionBar.mayDictate && !captionBar.dictates.checked) announce(t("captions.wanted", { name: participant.name }));
+  },
+});
+const dictation = new Dictation({
+  language: document.documentElement.lang,
+  onText: (text, isFinal) => room.me && captions.say(room.me, text, isFinal),
+  onRefused: () => captionBar.refuse(),
+});
+
+/** Nobody's words are written while they are muted. */
+function dictate() {
+  const isWanted = captionBar.dictates.checked && room.mediaState.microphone;
+  dictation.follow(isWanted ? own.track("microphone") : undefined);
+}
+
 // -- recording, and being recorded ---------------------------------------------------------------------------------------------
 
 const question = new Question((yes, text) => void consent.decide(yes, text));
@@ -283,6 +311,7 @@ async function enter(name, microphone, cameraOn) {
   if (video) tiles.show(me, video, "camera");
   void tiles.listenOn(chosen.sink);
   view.show(embedding.layout(chosen.layout, LAYOUTS));
+  captionBar.begin();
   watch.start();
   showMyState();
   showPeople();
@@ -306,6 +335,8 @@ function ended(reason) {
   own.stop();
   watch.stop();
   talk.stop();
+  captions.stop();
+  dictation.stop();
   prejoin.hide();
   question.close();
   showEnded(reason, hostKey !== null);
@@ -341,6 +372,7 @@ const KEYS = {
   p: () => panel.toggle("people"),
   n: () => panel.toggle("connection"),
   l: () => view.next(),
+  t: () => captionBar.toggle(),
   h: toggleHand,
   d: () => devices.show(),
   i: () => tiles.view.recent[0] && tiles.pictureInPicture(tiles.view.recent[0]),

@@ -34,6 +34,7 @@ import { askTogether } from "./tabs.js";
  * @property {(what: "mute" | "unmute" | "camera-off", by: string) => void} asked  by a host
  * @property {(participant: Participant) => void} role  somebody is a host now, or no longer
  * @property {(participant: Participant, body: any) => void} told  what one says to another: see talk.js
+ * @property {(name: string, body: any) => void} undelivered  what did not reach one who has left
  * @property {(participant: Participant) => void} canTell  the short way to them is open
  * @property {(state: MailboxState) => void} connection
  * @property {(reason: string) => void} ended
@@ -52,6 +53,8 @@ export class Room {
     this.on = on;
     /** @type {Map<string, Participant>} */
     this.participants = new Map();
+    /** Of everybody who ever was here. @type {Map<string, string>} */
+    this.names = new Map();
     /** @type {Map<string, Peer>} */
     this.peers = new Map();
     /** @type {Map<string, RTCDataChannel>} */
@@ -159,6 +162,7 @@ export class Room {
   add(participant, wasHere) {
     if (this.participants.has(participant.id)) return;
     this.participants.set(participant.id, participant);
+    this.names.set(participant.id, participant.name);
     this.on.joined(participant);
     // The newcomer offers; towards a recorder everybody does who has agreed.
     if (participant.kind === "recorder" ? this.agreed : wasHere) void this.offerTo(participant);
@@ -272,6 +276,9 @@ export class Room {
     } else if (kind === "admitted") {
       this.enter(body);
       this.admitted?.(body);
+    } else if (kind === "undelivered") {
+      const lost = this.mailbox?.sentAs(body.n, body.to);
+      if (lost?.kind === "chat") this.on.undelivered(this.names.get(body.to) ?? "", lost.body);
     } else if (kind === "asked") {
       this.on.asked(body.what, body.by);
     } else if (kind === "role") {
@@ -395,14 +402,15 @@ export class Room {
   /**
    * @param {string} to  a participant, or "*" for everyone; a recorder, which writes it down, only by data channel
    * @param {object} body
+   * @param {{onlyDirect?: boolean}} [how]  onlyDirect: not worth a request
    */
-  tell(to, body) {
+  tell(to, body, { onlyDirect = false } = {}) {
     const text = JSON.stringify(body);
     for (const participant of this.participants.values()) {
       if (to !== "*" && to !== participant.id) continue;
       const channel = this.channels.get(participant.id);
       if (channel?.readyState === "open") channel.send(text);
-      else if (participant.kind === "person") this.mailbox?.send(participant.id, "chat", body);
+      else if (participant.kind === "person" && !onlyDirect) this.mailbox?.send(participant.id, "chat", body);
     }
   }
 

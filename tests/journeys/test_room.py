@@ -149,3 +149,53 @@ def test_eight_people_on_video_all_see_each_other(slow_cameras, whole_house):
         one.page.wait_for_function(
             "() => [...document.querySelectorAll('.tile:not(.out-of-sight) video')].every(video => video.videoWidth > 0)"
         )
+
+
+DICTATION = """() => {
+    globalThis.SpeechRecognition = class {
+        start() { globalThis.dictation = this; }
+        abort() { globalThis.dictation = null; }
+    };
+    globalThis.hear = (transcript, isFinal) =>
+        dictation.onresult({ resultIndex: 0, results: [Object.assign([{ transcript }], { isFinal })] });
+}"""
+
+
+def test_what_one_says_is_read_by_the_others_while_one_wishes_it_and_is_not_muted(visitor):
+    ana, ben = together(visitor, "Captions", "Ana", "Ben")
+    ben.page.evaluate(f"({DICTATION})()")
+    ben.page.evaluate("() => document.querySelector('#dictation').hidden = false")
+
+    ana.page.keyboard.press("t")
+    ben.page.wait_for_selector("#announcements p:has-text('Ana would like to read')")
+    ben.page.click("#show-more")
+    ben.page.check("[name=dictation]")
+    ben.page.wait_for_function("() => globalThis.dictation?.onresult")
+    ben.page.evaluate("() => hear('Good <b>mor', false)")
+    ana.page.wait_for_selector("#captions li[aria-hidden] .text:text-is('Good <b>mor')")
+    ben.page.evaluate("() => hear('Good <b>morning</b>.', true)")
+
+    ana.page.wait_for_selector("#captions li:not([aria-hidden]) .text:text-is('Good <b>morning</b>.')")
+    assert ana.page.inner_text("#captions .who") == "Ben"
+    ben.page.keyboard.press("Escape")
+    ben.page.keyboard.press("m")
+    ben.page.wait_for_function("() => globalThis.dictation === null")
+
+
+def test_a_line_that_came_too_late_for_one_who_left_says_so_to_who_wrote_it(visitor):
+    ana, ben = together(visitor, "Too late", "Ana", "Ben")
+    # No way but the mailbox, and that one slow.
+    ana.page.evaluate("() => Object.defineProperty(RTCDataChannel.prototype, 'readyState', { get: () => 'closing' })")
+    held: list = []
+    ana.page.route("**/messages", held.append)
+    ana.page.keyboard.press("c")
+
+    ana.page.fill("[data-testid=chat-input]", "Are you there?")
+    ana.page.keyboard.press("Enter")
+    ben.leaves()
+    ana.page.wait_for_function("() => letterbox.peers().length === 0")
+    ana.page.unroute("**/messages")
+    for route in held:
+        route.continue_()
+
+    assert ana.page.inner_text("[data-testid=chat-message] .undelivered") == "Ben has left and did not get this"

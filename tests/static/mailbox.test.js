@@ -123,6 +123,23 @@ test("what is sent arrives once and in order although answers are lost", async (
   assert.ok(server.requests.every(({ body }) => body.messages[0].n === 1), "a repeated POST keeps its numbers");
 });
 
+test("what was sent is known by the number the server names, though another message before it was refused", async (t) => {
+  const server = new FakeServer();
+  server.refuses = "pgone";
+  const { mailbox, until } = open(server);
+  t.after(() => mailbox.stop());
+
+  mailbox.send("pgone", "chat", { id: "one" });
+  mailbox.send("pother", "chat", { id: "two" });
+  mailbox.send("*", "state", {});
+
+  await until(() => server.sent.length === 2);
+  assert.equal(mailbox.sentAs(1, "pother")?.body.id, "two");
+  assert.equal(mailbox.sentAs(2, "pother")?.kind, "state");
+  assert.equal(mailbox.sentAs(1, "pgone"), undefined);
+  assert.equal(mailbox.sentAs(9, "pother"), undefined);
+});
+
 test("everything said in one turn goes in one request", async (t) => {
   const server = new FakeServer();
   const { mailbox, until } = open(server);
