@@ -26,7 +26,8 @@ export class Prejoin {
     this.wasTold = false;
     this.form = find("#join-form");
     this.name = find("[data-testid=name-input]");
-    this.name.value = localStorage.getItem(NAME) || "";
+    // Typed before we came: it stays.
+    this.name.value ||= localStorage.getItem(NAME) || "";
     this.form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       void this.join(event.submitter instanceof HTMLButtonElement ? event.submitter.value : "");
@@ -43,6 +44,7 @@ export class Prejoin {
   /** Show the preview. Opposite: hide(). */
   async show() {
     this.root.hidden = false;
+    find("[data-testid=join]").disabled = false;
     await this.open();
   }
 

@@ -160,6 +160,39 @@ def test_a_page_weighs_less_than_150_kib_before_media(visitor):
     assert 30 * 1024 < sum(weights.values()) < 150 * 1024, weights
 
 
+def test_the_page_is_painted_before_any_script_has_come(visitor):
+    ana = visitor()
+    room = ana.makes_room("Paint")
+    held: list = []
+    ana.page.route("**/*.js", held.append)
+
+    ana.page.goto(ana.house.url + room, wait_until="commit")
+
+    ana.page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
+    ana.page.fill("[data-testid=name-input]", "Ana")
+    assert held != []
+    assert ana.page.is_disabled("[data-testid=join]")
+    ana.page.unroute("**/*.js")
+    for route in held:
+        route.continue_()
+    ana.page.click("[data-testid=join]")
+    ana.page.wait_for_selector("#call:not([hidden])")
+    assert ana.page.inner_text("[data-testid=tile] .name") == "Ana (you)"
+
+
+def test_a_page_that_met_scripts_of_another_version_loads_again_by_itself(visitor):
+    ana = visitor()
+    room = ana.makes_room("Versions")
+    other = "import { neverWas } from './room.js';"
+    ana.page.route("**/call/main.js", lambda route: route.fulfill(body=other, content_type="text/javascript"), times=1)
+
+    ana.page.goto(ana.house.url + room)
+
+    ana.page.wait_for_selector("[data-testid=join]:enabled")
+    assert any("neverWas" in complaint for complaint in ana.complaints)
+    ana.page.wait_for_function("() => sessionStorage.getItem('letterbox.reloads') === null")
+
+
 def test_without_camera_permission_the_page_says_what_to_do_and_one_can_still_join(browser, whole_house, visitor):
     shy = visitor(permissions=[])
     shy.page.add_init_script(

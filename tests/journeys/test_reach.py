@@ -3,13 +3,17 @@
 import pytest
 
 from tests.journeys.axe import complaints
+from tests.journeys.test_host import comes_to_the_door, menu, setting
+from tests.journeys.test_room import dictates
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(params=["light", "dark"])
 def somebody(request, visitor):
-    return visitor(color_scheme=request.param, reduced_motion="reduce")
+    one = visitor(color_scheme=request.param, reduced_motion="reduce")
+    one.scheme = request.param
+    return one
 
 
 def test_the_pages_without_a_call(somebody):
@@ -62,6 +66,14 @@ def test_the_room_in_each_of_its_states(somebody, visitor):
         assert complaints(page) == [], dialog
         page.keyboard.press("Escape")
 
+    page.keyboard.press("t")
+    assert complaints(page) == [], "captions, before anybody is written"
+    ben.page.keyboard.press("m")
+    dictates(ben)
+    ben.page.evaluate("() => { hear('Good morning.', true); hear('How are', false) }")
+    page.wait_for_selector("#captions li[aria-hidden]")
+    assert complaints(page) == [], "captions"
+
     page.click("[data-testid=record-start]")
     page.wait_for_selector("[data-testid=recording-banner][data-state=recording]")
     ben.page.wait_for_selector("[data-testid=consent]:not([hidden])")
@@ -71,6 +83,38 @@ def test_the_room_in_each_of_its_states(somebody, visitor):
     page.click("[data-testid=leave]")
     page.wait_for_selector("#ended:not([hidden])")
     assert complaints(page) == [], "ended"
+
+
+def test_the_door_and_what_a_host_may_do(somebody, visitor):
+    page, ben, cleo = somebody.page, visitor(color_scheme=somebody.scheme), visitor(color_scheme=somebody.scheme)
+    room = somebody.makes_room("Reach")
+    somebody.joins(room, "Ana")
+    ben.joins(room, "Ben")
+    somebody.is_connected_to(1)
+    page.click("#show-people")
+    setting(somebody, "lobby")
+    comes_to_the_door(cleo, room, "Cleo")
+    page.wait_for_selector("[data-testid=knock]")
+    cleo.page.wait_for_selector("[data-testid=waiting]:not([hidden])")
+    assert complaints(page) == [], "somebody knocks"
+    assert complaints(cleo.page) == [], "waiting before the door"
+
+    page.locator("[data-testid=roster-item]", has_text="Ben").locator("[data-testid=person-more]").click()
+    page.wait_for_selector("#person-menu:popover-open")
+    assert complaints(page) == [], "the menu of a person"
+    page.click("#person-menu [data-deed=remove]")
+    assert complaints(page) == [], "remove?"
+    page.keyboard.press("Escape")
+
+    ben.page.keyboard.press("m")
+    page.wait_for_selector(f"[data-participant={ben.id}] .muted:not([hidden])")
+    menu(somebody, "Ben", "unmute")
+    ben.page.wait_for_selector("#asked:not([hidden])")
+    assert complaints(ben.page) == [], "asked to speak"
+
+    page.click("#show-more")
+    page.click("#end-for-all")
+    assert complaints(page) == [], "end for all?"
 
 
 def test_the_page_of_the_http_api(somebody):

@@ -161,23 +161,29 @@ DICTATION = """() => {
 }"""
 
 
+def dictates(one: Visitor) -> None:
+    """Its browser can write what is said (what the test's `hear` says), and is asked to."""
+    one.page.evaluate(f"({DICTATION})()")
+    one.page.evaluate("() => document.querySelector('#dictation').hidden = false")
+    one.page.click("#show-more")
+    one.page.check("[name=dictation]")
+    one.page.keyboard.press("Escape")
+    one.page.wait_for_function("() => globalThis.dictation?.onresult")
+
+
 def test_what_one_says_is_read_by_the_others_while_one_wishes_it_and_is_not_muted(visitor):
     ana, ben = together(visitor, "Captions", "Ana", "Ben")
     ben.page.evaluate(f"({DICTATION})()")
-    ben.page.evaluate("() => document.querySelector('#dictation').hidden = false")
 
     ana.page.keyboard.press("t")
     ben.page.wait_for_selector("#announcements p:has-text('Ana would like to read')")
-    ben.page.click("#show-more")
-    ben.page.check("[name=dictation]")
-    ben.page.wait_for_function("() => globalThis.dictation?.onresult")
+    dictates(ben)
     ben.page.evaluate("() => hear('Good <b>mor', false)")
     ana.page.wait_for_selector("#captions li[aria-hidden] .text:text-is('Good <b>mor')")
     ben.page.evaluate("() => hear('Good <b>morning</b>.', true)")
 
     ana.page.wait_for_selector("#captions li:not([aria-hidden]) .text:text-is('Good <b>morning</b>.')")
     assert ana.page.inner_text("#captions .who") == "Ben"
-    ben.page.keyboard.press("Escape")
     ben.page.keyboard.press("m")
     ben.page.wait_for_function("() => globalThis.dictation === null")
 
