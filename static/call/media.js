@@ -75,7 +75,8 @@ const device = (constraints, id) => (id ? { ...constraints, deviceId: { exact: i
 
 /**
  * A camera gives no more than is wanted of it (less to copy, scale and encode on an old machine), and blurs what is behind one
- * where the system can (W3C mediacapture-extensions, backgroundBlur).
+ * where the system can (W3C mediacapture-extensions, backgroundBlur). No library does it elsewhere: those that are kept (MediaPipe
+ * Tasks) fetch their model from somebody else's server and weigh sixty times this page; those that bring theirs are no longer kept.
  *
  * @param {MediaStreamTrack} track
  * @param {{little: boolean, blur: boolean}} wish
