@@ -7,6 +7,8 @@ const PAUSE_MS = 900;
 /** So long one speaks before the picture turns to them, while another has it. */
 const TURN_MS = 700;
 const MUTED_MS = 700;
+/** Between two words of a sentence. */
+const WORD_GAP_MS = 700;
 const SILENT_MS = 10_000;
 /** A hint is not repeated before. */
 const AGAIN_MS = 30_000;
@@ -65,8 +67,10 @@ export class Speakers {
 /** What one's own microphone should be told of: speaking while muted, or no sound at all. */
 export class MicrophoneHints {
   constructor() {
-    /** @type {{muted: number, silent: number}} when it began; Infinity: it has not */
-    this.since = { muted: Infinity, silent: Infinity };
+    /** Since when there is no sound at all; Infinity: there is. */
+    this.silentSince = Infinity;
+    /** Of one stretch of speech into a muted microphone: how much of it was loud, and until when. */
+    this.muted = { spokeMs: 0, lookedMs: 0, lastMs: -Infinity };
     /** @type {Record<string, number>} */
     this.told = {};
   }
@@ -78,14 +82,36 @@ export class MicrophoneHints {
    * @returns {"muted" | "silent" | null} what to say now
    */
   take(level, isMuted, nowMs) {
-    const facts = { muted: isMuted && level >= HEARD * 2, silent: !isMuted && level < DEAD };
-    const patience = { muted: MUTED_MS, silent: SILENT_MS };
-    for (const what of /** @type {const} */ (["muted", "silent"])) {
-      this.since[what] = facts[what] ? Math.min(this.since[what], nowMs) : Infinity;
-      if (nowMs - this.since[what] < patience[what] || nowMs - (this.told[what] ?? -Infinity) < AGAIN_MS) continue;
-      this.told[what] = nowMs;
-      return what;
+    if (this.speaksMuted(isMuted && level >= HEARD * 2, nowMs)) return this.tell("muted", nowMs);
+    this.silentSince = !isMuted && level < DEAD ? Math.min(this.silentSince, nowMs) : Infinity;
+    return nowMs - this.silentSince >= SILENT_MS ? this.tell("silent", nowMs) : null;
+  }
+
+  /**
+   * Words have gaps between them: what counts is what was loud since the last real pause.
+   *
+   * @param {boolean} isLoud
+   * @param {number} nowMs
+   */
+  speaksMuted(isLoud, nowMs) {
+    const { muted } = this;
+    const sinceMs = Math.min(nowMs - muted.lookedMs, WORD_GAP_MS);
+    muted.lookedMs = nowMs;
+    if (isLoud) {
+      muted.spokeMs = nowMs - muted.lastMs > WORD_GAP_MS ? 0 : muted.spokeMs + sinceMs;
+      muted.lastMs = nowMs;
     }
-    return null;
+    return isLoud && muted.spokeMs >= MUTED_MS;
+  }
+
+  /**
+   * @template {"muted" | "silent"} Hint
+   * @param {Hint} hint
+   * @param {number} nowMs
+   */
+  tell(hint, nowMs) {
+    if (nowMs - (this.told[hint] ?? -Infinity) < AGAIN_MS) return null;
+    this.told[hint] = nowMs;
+    return hint;
   }
 }

@@ -55,6 +55,20 @@ test("who speaks while muted is told once, not with every word", () => {
   assert.deepEqual(over(new MicrophoneHints(), 0.3, true, 0, 10_000), ["muted"]);
 });
 
+test("a sentence has gaps between its words, and is speaking while muted all the same", () => {
+  const hints = new MicrophoneHints();
+  const word = (from) => [...over(hints, 0.3, true, from, 400), ...over(hints, 0.001, true, from + 400, 400)];
+
+  assert.deepEqual([0, 800, 1600].flatMap(word), ["muted"]);
+});
+
+test("a clock that ticks is not speaking", () => {
+  const hints = new MicrophoneHints();
+  const tick = (from) => [...over(hints, 0.3, true, from, 200), ...over(hints, 0.001, true, from + 200, 800)];
+
+  assert.deepEqual([0, 1000, 2000, 3000, 4000, 5000].flatMap(tick), []);
+});
+
 test("a door that slams is not speaking", () => {
   const hints = new MicrophoneHints();
 
