@@ -6,10 +6,10 @@
   const MOST = 4;
   let hasFailed = false;
 
-  /** @param {Event} event */
-  const again = ({ target }) => {
-    const isScript = target === window || target instanceof HTMLScriptElement;
-    if (!isScript || hasFailed) return;
+  /** @param {Event | ErrorEvent} event  a script that did not come; or one that has not what another wants of it */
+  const again = (event) => {
+    const isApart = event.target instanceof HTMLScriptElement || /** @type {any} */ (event).error instanceof SyntaxError;
+    if (!isApart || hasFailed) return;
     hasFailed = true;
     const count = Number(sessionStorage.getItem(KEY) ?? 0);
     sessionStorage.setItem(KEY, String(count + 1));
