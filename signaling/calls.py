@@ -26,8 +26,8 @@ UNCOUNTED = frozenset(
     {
         "static", "pages.healthz", "pages.readyz", "pages.figures",
         "api.send", "api.poll", "api.poll_several", "api.exchange_chunks",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 
 described: list[dict[str, Any]] = []
 
