@@ -21,7 +21,7 @@ pages = Blueprint("pages", __name__)
 # Of an embedded room; `join` is not kept.
 EMBED_OPTIONS = ("embed", "name", "camera", "microphone", "chat", "recording", "layout", "theme", "lang")
 # What pages of other origins may load as modules: they come without cookies, and hold no secret.
-FOR_OTHER_PAGES = re.compile(r"/static/(embed|call/[\w-]+)\.js")
+FOR_OTHER_PAGES = re.compile(r"/static/(embed|call/(http/)?[\w.-]+)\.js")
 mimetypes.add_type("text/javascript", ".js")
 PERMISSIONS = ", ".join(
     [f"{name}=(self)" for name in ("camera", "microphone", "display-capture", "speaker-selection")]

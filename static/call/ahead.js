@@ -7,11 +7,18 @@ import { preflight } from "./preflight.js";
 /** How often one who has not gone in yet looks whether the call is being recorded. */
 const LOOK_MS = 4000;
 
-/** Whoever cannot be reached by any road is told. */
-export async function lookForPath() {
+/**
+ * Whoever cannot be reached by WebRTC is told, and so is the room.
+ *
+ * @param {import("./room.js").Room} room
+ */
+export async function lookForPath(room) {
   try {
     const { ice_servers: iceServers } = await call("GET", "/ice-servers");
-    preflight(iceServers, (verdict) => (find("#path-problem").hidden = verdict !== "no"));
+    preflight(iceServers, (verdict) => {
+      room.isHopeless = verdict === "no";
+      find("#path-problem").hidden = !room.isHopeless;
+    });
   } catch {
     // The server is away, and says so when one wants to join.
   }

@@ -80,30 +80,51 @@ const MOST_RETRY_AFTER_S = 60;
  * @returns {Promise<any>}
  * @throws {Refused | Away}
  */
-export async function call(method, path, { token, body, signal, timeoutMs = 15000, fetch = globalThis.fetch } = {}) {
+export async function call(method, path, { token, body, ...how } = {}) {
   /** @type {Record<string, string>} */
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
+  const { response, content } = await ask(path, { method, headers, body: body && JSON.stringify(body) }, (answer) => answer.text(), how);
+  return read(response, content);
+}
+
+/**
+ * Bytes, and bytes back.
+ *
+ * @param {string} path  below /api/v1
+ * @param {{token: string, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal, timeoutMs?: number, fetch?: typeof fetch}} options
+ * @returns {Promise<Uint8Array>}
+ * @throws {Refused | Away}
+ */
+export async function post(path, { token, body, ...how }) {
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/octet-stream" };
+  const { response, content } = await ask(path, { method: "POST", headers, body }, (answer) => answer.arrayBuffer(), how);
+  const isBytes = response.headers.get("Content-Type")?.startsWith("application/octet-stream");
+  // Whatever else it is, it is a refusal, or not the server's.
+  return response.ok && isBytes ? new Uint8Array(content) : read(response, new TextDecoder().decode(content));
+}
+
+/**
+ * One request and its whole answer, or Away.
+ *
+ * @template T
+ * @param {string} path
+ * @param {RequestInit} request
+ * @param {(response: Response) => Promise<T>} contentOf
+ * @param {{signal?: AbortSignal, timeoutMs?: number, fetch?: typeof fetch}} how
+ * @returns {Promise<{response: Response, content: T}>}
+ */
+async function ask(path, request, contentOf, { signal, timeoutMs = 15000, fetch = globalThis.fetch }) {
   // A connection that died silently would hang for a minute: we decide when to give up.
   const giver = new AbortController();
   const giveUp = () => giver.abort();
   const timer = setTimeout(giveUp, timeoutMs);
   signal?.addEventListener("abort", giveUp);
   if (signal?.aborted) giveUp();
-  /** @type {Response} */
-  let response;
-  let text;
   try {
-    response = await fetch(`${server}/api/v1${path}`, {
-      method,
-      headers,
-      body: body && JSON.stringify(body),
-      cache: "no-store",
-      credentials: "same-origin",
-      signal: giver.signal,
-    });
-    text = await response.text();
+    const response = await fetch(`${server}/api/v1${path}`, { ...request, cache: "no-store", credentials: "same-origin", signal: giver.signal });
+    return { response, content: await contentOf(response) };
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Away(String(error));
@@ -111,7 +132,6 @@ export async function call(method, path, { token, body, signal, timeoutMs = 1500
     clearTimeout(timer);
     signal?.removeEventListener("abort", giveUp);
   }
-  return read(response, text);
 }
 
 /**

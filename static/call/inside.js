@@ -23,6 +23,8 @@ export function expose(room, consent) {
         connection: peer.connection,
         state: peer.state,
         connectedMs: peer.connectedMs,
+        road: room.fallback.roads.get(participant) ?? "webrtc",
+        http: room.fallback.http?.figures(participant) ?? null,
       })),
   };
   Object.defineProperty(globalThis, "letterbox", { value: Object.freeze(inside) });

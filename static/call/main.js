@@ -402,7 +402,7 @@ onWake(() => void room.lookAgain({ isAnotherNetwork: false }));
 
 /** A reload in mid-call comes back to the same seat; a page that holds us may have asked for things. */
 async function start() {
-  void lookForPath();
+  void lookForPath(room);
   void lookForRecording(room, choice);
   const again = seat.get();
   const wish = again ? { ...again, now: true } : embedding.wish();

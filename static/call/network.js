@@ -48,7 +48,8 @@ export class Network {
     find(".hold", this.root).textContent = holdText(profile) + (profile.buffers ? ` ${t("network.hold.buffers")}` : "");
     const items = await Promise.all([...this.room.peers].map(([id, peer]) => this.item(id, peer)));
     if (items.length === 0) find(".paths", this.root).textContent = t("network.alone");
-    else find(".paths", this.root).replaceChildren(...items);
+    // Who compares a code reads it in peace.
+    else if (!find(".paths", this.root).querySelector("details[open]")) find(".paths", this.root).replaceChildren(...items);
   }
 
   /**
@@ -57,6 +58,7 @@ export class Network {
    * @returns {Promise<HTMLElement>}
    */
   async item(id, peer) {
+    if (this.room.fallback.roads.has(id)) return this.itemOverHttp(id);
     const participant = this.room.participants.get(id);
     const { path, counted } = pathOf(/** @type {any} */ (await peer.connection.getStats()), this.counted.get(id));
     this.counted.set(id, counted);
@@ -67,6 +69,26 @@ export class Network {
     if (path && path.delayMs !== null) figures.push(t("network.delay", { ms: path.delayMs }));
     if (path && path.lossPercent !== null && participant?.kind === "person") figures.push(t("network.loss", { percent: path.lossPercent }));
     find(".figures", item).textContent = figures.join(" · ");
+    return item;
+  }
+
+  /** @param {string} id */
+  itemOverHttp(id) {
+    const { participants, fallback } = this.room;
+    const participant = participants.get(id);
+    const item = make("path");
+    find(".name", item).textContent = participant?.kind === "recorder" ? t("roster.recorder") : (participant?.name ?? "");
+    const road = fallback.roads.get(id);
+    find(".way", item).textContent = t(road === "asked" ? "peer.no-path" : `peer.${road}`);
+    const { http } = fallback;
+    if (!http || road !== "http") return item;
+    const { roundTripMs } = http.figures(id);
+    if (roundTripMs !== null) find(".figures", item).textContent = t("network.delay", { ms: roundTripMs });
+    const comparison = find(".comparison", item);
+    comparison.hidden = participant?.kind !== "person";
+    comparison.addEventListener("toggle", async () => {
+      if (comparison.open) find(".code", item).textContent = (await http.code(id)) ?? "";
+    }, { once: true });
     return item;
   }
 }

@@ -9,6 +9,8 @@ import { backoffMs } from "./backoff.js";
  */
 
 const BATCH_MS = 40;
+/** What may still come when every relay has said no: a direct path. */
+const REFUSED_MS = 400;
 /** With no path after so long there is a problem to tell of; trying goes on. The browser's own `failed` comes late or never. */
 const WATCHDOG_MS = 5000;
 /** Candidates may be long in coming (names that nobody resolves): an attempt that still gathers is not cut short before this. */
@@ -31,6 +33,7 @@ export class Peer {
    * @param {string} options.theirs
    * @param {boolean} options.toRecorder                     it only receives, and never offers
    * @param {RTCConfiguration} options.configuration
+   * @param {boolean} [options.isHopeless]                   the network has been seen to let nothing pass
    * @param {(kind: "offer" | "answer" | "candidate", body: object) => void} options.send
    * @param {(track: MediaStreamTrack, source: Source) => void} options.onTrack
    * @param {(source: Source) => void} options.onTrackEnded
@@ -48,6 +51,8 @@ export class Peer {
     /** @type {RTCIceCandidateInit[]} */
     this.batch = [];
     this.restarts = 0;
+    /** What gathering has brought: candidates, relay's among them, and servers that said no. */
+    this.found = { candidates: 0, relays: 0, refusals: 0 };
     /** @type {PeerState} */
     this.state = "new";
     /** @type {Map<Source, RTCRtpTransceiver>} */
@@ -85,17 +90,31 @@ export class Peer {
     const connection = new RTCPeerConnection(this.options.configuration);
     connection.onnegotiationneeded = () => void this.negotiate();
     connection.onicecandidate = ({ candidate }) => this.gathered(candidate);
+    connection.onicecandidateerror = () => (this.found.refusals += 1);
     connection.ontrack = ({ transceiver }) => this.showTracks([transceiver]);
     connection.onconnectionstatechange = () => this.changed();
     connection.oniceconnectionstatechange = () => this.changed();
-    connection.ondatachannel = ({ channel }) => this.options.onChannel?.(channel);
+    connection.ondatachannel = ({ channel }) => this.opened(channel);
     this.watch();
     return connection;
   }
 
   /** The channel for chat and control; the side that offers first opens it. */
   openChannel() {
-    this.options.onChannel?.(this.connection.createDataChannel("chat"));
+    this.opened(this.connection.createDataChannel("chat"));
+  }
+
+  /** @param {RTCDataChannel} channel */
+  opened(channel) {
+    if (channel.label === "chat") this.channel = channel;
+    this.options.onChannel?.(channel);
+  }
+
+  /** How loud they are heard, 0 to 1. */
+  get level() {
+    const track = this.tracks.get("microphone");
+    const receiver = track && this.connection.getReceivers().find((one) => one.track === track);
+    return receiver?.getSynchronizationSources()[0]?.audioLevel ?? 0;
   }
 
   /**
@@ -174,6 +193,7 @@ export class Peer {
       this.describe();
       this.giveTime();
     }
+    this.judgeSoonIfRefused();
     const early = this.early.splice(0);
     for (const candidate of early) await this.addCandidate(candidate);
     this.showTracks(connection.getTransceivers());
@@ -199,6 +219,9 @@ export class Peer {
 
   /** @param {RTCIceCandidate | null} candidate */
   gathered(candidate) {
+    if (candidate?.candidate) this.found.candidates += 1;
+    if (candidate?.candidate?.includes(" relay ")) this.found.relays += 1;
+    if (candidate === null) this.judgeSoonIfRefused();
     this.batch.push(candidate ? candidate.toJSON() : { candidate: "", sdpMid: "0", sdpMLineIndex: 0 });
     if (this.batch.length > 1) return;
     setTimeout(() => {
@@ -261,7 +284,16 @@ export class Peer {
   watch() {
     clearTimeout(this.watchdog);
     this.attemptBegan = Date.now();
-    this.watchdog = setTimeout(() => this.judge(), WATCHDOG_MS);
+    this.watchdog = setTimeout(() => this.judge(), this.options.isHopeless && this.restarts === 0 ? REFUSED_MS : WATCHDOG_MS);
+  }
+
+  /** Every server has said no, and there may be no candidate at all: no need to wait for silence. */
+  judgeSoonIfRefused() {
+    const { candidates, relays, refusals } = this.found;
+    const isRefused = this.connection.iceGatheringState === "complete" && relays === 0 && (candidates === 0 || refusals > 0);
+    if (!isRefused || this.closed || !this.connection.remoteDescription || this.connection.connectionState === "connected") return;
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(() => this.judge(), REFUSED_MS);
   }
 
   judge() {

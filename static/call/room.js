@@ -2,6 +2,7 @@
 
 import { Refused, call, farewell } from "./api.js";
 import { backoffMs } from "./backoff.js";
+import { Fallback } from "./fallback.js";
 import { Mailbox } from "./mailbox.js";
 import { Peer } from "./peer.js";
 import { remembered } from "./profile.js";
@@ -24,7 +25,7 @@ import { askTogether } from "./tabs.js";
  * @property {(participant: Participant, reason: string) => void} left
  * @property {(participant: Participant, track: MediaStreamTrack, source: Source) => void} track
  * @property {(participant: Participant, source: Source) => void} trackEnded
- * @property {(participant: Participant, state: PeerState) => void} peerState
+ * @property {(participant: Participant, state: PeerState | import("./fallback.js").Road) => void} peerState
  * @property {(participant: Participant, state: MediaState) => void} mediaState
  * @property {(recording: Recording | null, mark?: {label: string, by: string}, alarms?: Alarm[]) => void} recording
  * @property {(participant: Participant, answer: Answer) => void} consent
@@ -61,11 +62,14 @@ export class Room {
     this.channels = new Map();
     /** @type {Map<Source, MediaStreamTrack>} */
     this.tracks = new Map();
+    this.fallback = new Fallback(this);
     /** @type {MediaState} */
     this.mediaState = { microphone: false, camera: false, screen: false, hand_at_ms: 0 };
     /** How large others show our camera, and we theirs. @type {{ours: Map<string, number>, theirs: Map<string, number>}} */
     this.shown = { ours: new Map(), theirs: new Map() };
     this.lowData = false;
+    /** This network was seen to let no call through: we do not wait long to see it again. */
+    this.isHopeless = false;
     /** @type {RTCConfiguration} */
     this.configuration = { bundlePolicy: "max-bundle" };
     /** When the TURN credentials lapse, by this machine's clock. */
@@ -123,6 +127,7 @@ export class Room {
   enter(entered) {
     this.me = entered.participant;
     this.useIce(entered);
+    this.fallback.isOffered = entered.http_media === true;
     this.consentMode = entered.consent;
     this.recordingId = entered.recording?.id;
     for (const other of entered.participants) this.add(other, true);
@@ -145,6 +150,7 @@ export class Room {
     clearTimeout(this.renewing);
     this.mailbox?.stop();
     for (const id of [...this.participants.keys()]) this.remove(id, "closed");
+    this.fallback.close();
   }
 
   /** @param {Settings} settings */
@@ -179,6 +185,7 @@ export class Room {
     this.peers.get(id)?.close();
     this.peers.delete(id);
     this.channels.delete(id);
+    this.fallback.forget(id);
     for (const heights of Object.values(this.shown)) heights.delete(id);
     this.on.left(participant, reason);
     this.adjustQuality();
@@ -205,6 +212,7 @@ export class Room {
       if (agreed && !this.peers.has(participant.id)) void this.offerTo(participant);
       if (!agreed) this.peers.get(participant.id)?.close();
       if (!agreed) this.peers.delete(participant.id);
+      if (!agreed) this.fallback.forget(participant.id);
     }
   }
 
@@ -228,17 +236,55 @@ export class Room {
       theirs: participant.id,
       toRecorder: participant.kind === "recorder",
       configuration: this.configuration,
+      isHopeless: this.isHopeless && this.fallback.isOffered,
       send: (kind, body) => this.mailbox?.send(participant.id, kind, body),
-      onTrack: (track, source) => this.on.track(participant, track, source),
-      onTrackEnded: (source) => this.on.trackEnded(participant, source),
+      // What is promised by WebRTC is not shown while something comes over HTTP.
+      onTrack: (track, source) => !this.fallback.isOverHttp(participant.id) && this.on.track(participant, track, source),
+      onTrackEnded: (source) => !this.fallback.isOverHttp(participant.id) && this.on.trackEnded(participant, source),
       onState: (state) => {
-        this.on.peerState(participant, state);
+        if (!this.fallback.isOverHttp(participant.id)) this.on.peerState(participant, state);
+        this.fallback.follow(participant, state);
         if (state === "connected") this.adjustQuality();
       },
       onChannel: (channel) => this.listen(participant, channel),
     });
     this.peers.set(participant.id, peer);
     return peer;
+  }
+
+  // -- the road each takes: see fallback.js -------------------------------------------------------------------------------------
+
+  /**
+   * @param {string} id
+   * @param {import("./fallback.js").Road} road
+   */
+  took(id, road) {
+    const participant = this.participants.get(id);
+    if (!participant) return;
+    if (road !== "asked") this.on.peerState(participant, road);
+    const channel = road === "http" ? this.fallback.http?.openChannel(id, "chat") : undefined;
+    if (channel) this.listen(participant, /** @type {any} */ (channel));
+    this.adjustQuality();
+  }
+
+  /** WebRTC has it again. @param {string} id */
+  returned(id) {
+    const [participant, peer] = [this.participants.get(id), this.peers.get(id)];
+    if (!participant || !peer) return;
+    for (const [source, track] of peer.tracks) this.on.track(participant, track, source);
+    this.on.peerState(participant, peer.state);
+    if (peer.channel) this.listen(participant, peer.channel);
+    this.adjustQuality();
+  }
+
+  /**
+   * How loud somebody is heard, 0 to 1.
+   *
+   * @param {string} id
+   */
+  levelOf(id) {
+    const pair = this.fallback.http?.pairs.get(id);
+    return pair ? pair.level : (this.peers.get(id)?.level ?? 0);
   }
 
   // -- messages -----------------------------------------------------------------------------------------------------------
@@ -253,6 +299,7 @@ export class Room {
     if (!sender || (sender.kind === "recorder" && !this.agreed)) return;
     if (kind === "offer" || kind === "answer") void this.described(sender, kind, body);
     else if (kind === "candidate") void this.peers.get(from)?.take(kind, body);
+    else if (kind === "over-http" || kind === "chunk-key") this.fallback.hear(from, kind, body);
     else if (kind === "state") this.on.mediaState(sender, body);
     else if (kind === "chat") this.hear(sender, body);
   }
@@ -320,6 +367,7 @@ export class Room {
   async setTrack(source, track) {
     if (track) this.tracks.set(source, track);
     else this.tracks.delete(source);
+    this.fallback.setTrack(source, track);
     await Promise.all([...this.peers.values()].map((peer) => peer.setTrack(source, track)));
     this.adjustQuality();
   }
@@ -336,6 +384,8 @@ export class Room {
   }
 
   adjustQuality() {
+    const heights = [...this.fallback.roads.keys()].map((id) => this.shown.ours.get(id) ?? Infinity);
+    this.fallback.http?.showAt(this.lowData ? 180 : Math.max(180, ...heights));
     const others = [...this.participants.values()].filter(({ kind }) => kind === "person").length;
     for (const [id, peer] of this.peers) {
       const sender = peer.sending.get("camera")?.sender;

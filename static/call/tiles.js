@@ -197,15 +197,17 @@ export class Tiles {
 
   /**
    * @param {string} id
-   * @param {import("./peer.js").PeerState} state
+   * @param {import("./peer.js").PeerState | import("./fallback.js").Road} state
    */
   setState(id, state) {
     const tile = this.tiles.get(id);
     if (!tile) return;
     tile.dataset.state = state;
     const note = find(".state", tile);
-    note.hidden = state === "connected";
+    const isHeard = state === "connected" || state === "http";
+    note.hidden = isHeard;
     note.textContent = t(`peer.${state}`);
+    if (isHeard) this.setLink(id, state === "http" ? "fair" : "good", state === "http" ? t("peer.http") : "");
   }
 
   /**

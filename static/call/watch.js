@@ -64,12 +64,7 @@ export class Watch {
     const isMuted = !this.room.mediaState.microphone;
     /** @type {Map<string, number>} */
     const levels = new Map();
-    for (const [id, peer] of this.room.peers) {
-      const track = peer.tracks.get("microphone");
-      const receiver = track && peer.connection.getReceivers().find((one) => one.track === track);
-      const [latest] = receiver?.getSynchronizationSources() ?? [];
-      levels.set(id, latest?.audioLevel ?? 0);
-    }
+    for (const id of this.room.peers.keys()) levels.set(id, this.room.levelOf(id));
     // meter() has made it four times as large, for the eye.
     if (this.room.me) levels.set(this.room.me.id, isMuted ? 0 : this.level / 4);
     this.on.speaking(this.speakers.take(levels, Date.now()), this.speakers.recent);

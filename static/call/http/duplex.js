@@ -1,0 +1,207 @@
+// The road itself: one kind of request carries what we send up and brings back what we want. Several are under way at once, so
+// that a round trip costs no frame its place; some of them are held by the server until there is something to hear.
+//
+// Nothing is lost with an answer: a request that failed is repeated under its nonce, with what of it is still worth sending.
+
+import { Away, Refused } from "../api.js";
+import { backoffMs } from "../backoff.js";
+import { Earliest } from "./clock.js";
+import { HEAD_BYTES } from "./ladder.js";
+import { Outbox } from "./outbox.js";
+import { Rate } from "./rate.js";
+import { DATA, pack, unpack, want } from "./wire.js";
+
+/** @typedef {import("./wire.js").Chunk} Chunk */
+/** @typedef {{nonce: string, chunks: Chunk[], bornMs: number, tries: number}} Batch */
+
+/** Of a browser's six connections to a server: one is the mailbox's, one is for all else. */
+const MOST_UNDER_WAY = 4;
+/** The server holds no more of one participant's. */
+const MOST_HELD = 3;
+const WAIT_MS = 2000;
+/** Longer than it may be held, and the connection is dead. */
+const GIVE_UP_MS = 6000;
+/** Of a failed batch, what is older is not worth repeating. */
+const STALE_MS = 1500;
+/** A round trip of more: while one answer comes back others must be on their way. */
+const LONG_WAY_MS = 70;
+
+export class Duplex {
+  /**
+   * @param {object} options
+   * @param {(query: string, body: Uint8Array<ArrayBuffer>, timeoutMs: number, signal: AbortSignal) => Promise<Uint8Array>} options.post
+   * @param {() => import("./wire.js").Wish[]} options.wishes
+   * @param {(answer: ReturnType<typeof unpack>) => void} options.take
+   * @param {(streams: number[]) => void} options.lost      chunks of these streams of ours will never arrive
+   * @param {(error: Refused) => void} options.refused      for good
+   * @param {() => number} [options.now]
+   * @param {() => string} [options.newNonce]
+   */
+  constructor({ post, wishes, take, lost, refused, now = () => performance.now(), newNonce = () => crypto.randomUUID() }) {
+    this.post = post;
+    this.wishes = wishes;
+    this.take = take;
+    this.lost = lost;
+    this.refused = refused;
+    this.now = now;
+    this.newNonce = newNonce;
+    this.outbox = new Outbox();
+    this.up = new Rate();
+    this.down = new Rate({ startKbit: 5000, leastKbit: 60, mostKbit: 5000 });
+    this.batchMs = 25;
+    /** Requests without an answer yet, and whether the server may hold them. @type {Map<string, boolean>} */
+    this.underWay = new Map();
+    /** Failed, to be repeated. @type {Batch[]} */
+    this.again = [];
+    this.failures = 0;
+    this.roundTrip = new Earliest();
+    this.sentMs = -Infinity;
+    /** The server's clock less ours. @type {number | undefined} */
+    this.serverAheadMs = undefined;
+    this.restUntilMs = -Infinity;
+    this.stopping = new AbortController();
+    this.isRunning = false;
+  }
+
+  /** Opposite: stop(). */
+  start() {
+    if (this.isRunning) return;
+    this.isRunning = true;
+    this.stopping = new AbortController();
+    this.go();
+  }
+
+  stop() {
+    this.isRunning = false;
+    clearTimeout(this.timer);
+    this.stopping.abort();
+    this.underWay.clear();
+    this.again = [];
+    this.outbox = new Outbox();
+  }
+
+  /** @param {Chunk} chunk */
+  send(chunk) {
+    this.outbox.add(chunk, this.now());
+    this.go();
+  }
+
+  get held() {
+    return [...this.underWay.values()].filter(Boolean).length;
+  }
+
+  /** How many requests should be with the server, or on their way to it, for what comes to be brought at once. */
+  get listeners() {
+    const { least } = this.roundTrip;
+    return Number.isFinite(least) && least > LONG_WAY_MS ? MOST_HELD : 2;
+  }
+
+  /** How long what is made now will wait before it leaves. */
+  get backlogMs() {
+    return this.outbox.ageMs(this.now());
+  }
+
+  /** What is wanted has changed, or there is something to send. */
+  go() {
+    if (!this.isRunning) return;
+    clearTimeout(this.timer);
+    const now = this.now();
+    if (now < this.restUntilMs) {
+      this.timer = setTimeout(() => this.go(), this.restUntilMs - now);
+      return;
+    }
+    // Where nothing gets through one request tries, not five.
+    const most = this.failures > 0 ? 1 : MOST_UNDER_WAY;
+    while (this.underWay.size < most) {
+      const batch = this.next(now);
+      if (!batch) break;
+      void this.exchange(batch);
+    }
+    const nextMs = this.sentMs + this.batchMs;
+    if (!this.outbox.isEmpty && this.underWay.size < most && nextMs > now) this.timer = setTimeout(() => this.go(), nextMs - now);
+  }
+
+  /**
+   * @param {number} now
+   * @returns {Batch | undefined}
+   */
+  next(now) {
+    const failed = this.again.shift();
+    if (failed) {
+      const isStale = now - failed.bornMs > STALE_MS;
+      if (isStale) this.forget(failed.chunks);
+      return { ...failed, chunks: failed.chunks.filter(({ stream }) => !isStale || stream === DATA) };
+    }
+    const isDue = !this.outbox.isEmpty && now >= this.sentMs + this.batchMs;
+    // While we send anyway, what we send listens as well.
+    const isQuiet = now - this.sentMs > 2 * this.batchMs;
+    const listens = this.held < (isQuiet ? this.listeners : this.listeners - 1) && this.wishes().length > 0;
+    if (!isDue && !listens) return undefined;
+    const chunks = this.outbox.take(now);
+    const lost = this.outbox.lost();
+    if (lost.length > 0) this.lost(lost);
+    if (chunks.length > 0) this.sentMs = now;
+    return { nonce: this.newNonce(), chunks, bornMs: now, tries: 0 };
+  }
+
+  /** @param {Chunk[]} chunks */
+  forget(chunks) {
+    const streams = new Set(chunks.filter(({ stream }) => stream !== DATA).map(({ stream }) => stream));
+    if (streams.size > 0) this.lost([...streams]);
+  }
+
+  /** @param {Batch} batch */
+  async exchange(batch) {
+    const { nonce, chunks } = batch;
+    const mayBeHeld = this.held < this.listeners && this.failures === 0;
+    const body = pack(chunks);
+    const sentMs = this.now();
+    this.underWay.set(nonce, mayBeHeld);
+    const query = `nonce=${nonce}&wait_ms=${mayBeHeld ? WAIT_MS : 0}&want=${want(this.wishes())}`;
+    try {
+      const bytes = await this.post(query, body, GIVE_UP_MS, this.stopping.signal);
+      const answer = unpack(bytes);
+      if (!this.underWay.delete(nonce)) return;
+      this.failures = 0;
+      if (batch.tries === 0) this.measure(answer.control, { sentMs, upBytes: body.length + HEAD_BYTES, downBytes: bytes.length + HEAD_BYTES / 2 });
+      if (answer.control.full) this.up.refused(this.now());
+      this.take(answer);
+    } catch (error) {
+      if (!this.underWay.delete(nonce)) return;
+      this.failed(batch, error);
+    }
+    this.go();
+  }
+
+  /**
+   * @param {import("./wire.js").Control} control
+   * @param {{sentMs: number, upBytes: number, downBytes: number}} sent
+   */
+  measure({ came_ms: cameMs, left_ms: leftMs }, { sentMs, upBytes, downBytes }) {
+    if (cameMs === undefined || leftMs === undefined) return;
+    const now = this.now();
+    this.roundTrip.take(now - sentMs - (leftMs - cameMs), now);
+    // An answer may have been held: what counts is when the request came.
+    this.serverAheadMs ??= cameMs - sentMs;
+    this.up.take({ bytes: upBytes, delayMs: cameMs - sentMs, nowMs: cameMs - this.serverAheadMs });
+    this.down.take({ bytes: downBytes, delayMs: now - leftMs, nowMs: now });
+  }
+
+  /**
+   * @param {Batch} batch
+   * @param {unknown} error
+   */
+  failed(batch, error) {
+    if (!this.isRunning) return;
+    if (error instanceof Refused) {
+      this.stop();
+      this.refused(error);
+      return;
+    }
+    this.again.push({ ...batch, tries: batch.tries + 1 });
+    if (this.failures === 0 || this.underWay.size === 0) this.failures += 1;
+    const retryAfterMs = error instanceof Away ? error.retryAfterS * 1000 : 0;
+    if (retryAfterMs > 0) this.up.refused(this.now());
+    this.restUntilMs = this.now() + Math.max(retryAfterMs, this.failures === 1 ? 0 : backoffMs(this.failures, { firstMs: 100, mostMs: 2000 }));
+  }
+}

@@ -1,0 +1,120 @@
+// A camera or a screen: pictures to VP8 (W3C WebCodecs), as large and as often as the plan says. A picture the road has no room
+// for is not encoded at all: none that was is ever left out, for the next ones are built upon it.
+
+import { DeviceClock } from "./clock.js";
+import { KINDS } from "./frame.js";
+import { eachFrame } from "./frames.js";
+
+/** @typedef {import("./ladder.js").Picture} Picture */
+/** @typedef {import("./sound-out.js").Encoded} Encoded */
+
+/** A bitrate that differs by less is not worth telling the encoder. */
+const DIFFERS = 0.12;
+/** What one key frame asked for is the answer to. */
+const KEY_MS = 400;
+/** A frame a little early is in time. */
+const EARLY = 0.8;
+/** Frames the encoder may be behind before this machine is too slow. */
+const MOST_QUEUED = 1;
+
+export class PictureOut {
+  /**
+   * @param {MediaStreamTrack} track
+   * @param {object} on
+   * @param {(frame: Encoded) => void} on.frame
+   * @param {() => boolean} on.hasRoom  the road has room for another picture
+   */
+  constructor(track, on) {
+    this.on = on;
+    this.clock = new DeviceClock();
+    /** @type {Picture | null} */
+    this.plan = null;
+    this.isOn = false;
+    this.key = { isWanted: false, givenMs: -Infinity };
+    this.size = { width: 0, height: 0, kbit: 0, fps: 0 };
+    this.takenMs = -Infinity;
+    /** How often the encoder was behind, of how many frames; see busy. */
+    this.pace = { frames: 0, late: 0 };
+    this.ending = new AbortController();
+    this.encoder = new VideoEncoder({ output: (chunk) => this.encoded(chunk), error: (error) => console.error("picture: not encoded", error) });
+    eachFrame(track, (frame) => this.take(frame), this.ending.signal);
+  }
+
+  /** @param {Picture | null} plan  null: none for now */
+  use(plan) {
+    this.plan = plan;
+  }
+
+  wantKey() {
+    this.key.isWanted = true;
+  }
+
+  /** Whether this machine was too slow since the last look. */
+  busy() {
+    const { frames, late } = this.pace;
+    this.pace = { frames: 0, late: 0 };
+    return frames >= 10 && late > frames * 0.3;
+  }
+
+  /** @param {VideoFrame} frame */
+  take(frame) {
+    const now = performance.now();
+    const capturedMs = this.clock.capturedMs(frame.timestamp / 1000, now);
+    if (this.isOn && this.plan && now - this.takenMs >= (1000 / this.plan.fps) * EARLY && this.on.hasRoom()) this.encode(frame, this.plan, capturedMs, now);
+    frame.close();
+  }
+
+  /**
+   * @param {VideoFrame} frame
+   * @param {Picture} plan
+   * @param {number} capturedMs
+   * @param {number} now
+   */
+  encode(frame, plan, capturedMs, now) {
+    this.pace.frames += 1;
+    if (this.encoder.encodeQueueSize > MOST_QUEUED) {
+      this.pace.late += 1;
+      return;
+    }
+    this.configure(frame, plan);
+    // Not drifting: the next is due so long after this one was.
+    this.takenMs = Math.max(now - 1000 / plan.fps, Math.min(now, this.takenMs + 1000 / plan.fps));
+    const keyFrame = this.key.isWanted && now - this.key.givenMs > KEY_MS;
+    if (keyFrame) this.key = { isWanted: false, givenMs: now };
+    const stamped = new VideoFrame(frame, { timestamp: Math.round(capturedMs * 1000) });
+    this.encoder.encode(stamped, { keyFrame });
+    stamped.close();
+  }
+
+  /**
+   * @param {VideoFrame} frame
+   * @param {Picture} plan
+   */
+  configure({ displayWidth, displayHeight }, { height: most, kbit, fps }) {
+    const height = even(Math.min(most, displayHeight));
+    const width = even((displayWidth * height) / displayHeight);
+    const { size } = this;
+    const isSame = size.width === width && size.height === height;
+    if (isSame && size.fps === fps && Math.abs(size.kbit - kbit) < size.kbit * DIFFERS) return;
+    this.size = { width, height, kbit, fps };
+    this.encoder.configure({ codec: "vp8", width, height, bitrate: kbit * 1000, framerate: fps, latencyMode: "realtime" });
+    if (!isSame) this.key.isWanted = true;
+  }
+
+  /** @param {EncodedVideoChunk} chunk */
+  encoded(chunk) {
+    const payload = new Uint8Array(chunk.byteLength);
+    chunk.copyTo(payload);
+    const { width, height } = this.size;
+    const durationUs = Math.round(1e6 / this.size.fps);
+    this.on.frame({ kind: KINDS.vp8, isKey: chunk.type === "key", timestampUs: chunk.timestamp, durationUs, width, height, payload });
+  }
+
+  close() {
+    this.ending.abort();
+    if (this.encoder.state !== "closed") this.encoder.close();
+  }
+}
+
+/** @param {number} pixels */
+const even = (pixels) => Math.max(2, Math.round(pixels / 2) * 2);

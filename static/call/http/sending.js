@@ -1,0 +1,140 @@
+// What we send over HTTP: once, for all who want it. The road's rate decides how much of it.
+
+import { packFrame } from "./frame.js";
+import { Ladder } from "./ladder.js";
+import { flagsOf } from "./pair.js";
+import { PictureOut } from "./picture-out.js";
+import { newSenderKey, seal } from "./seal.js";
+import { SoundOut } from "./sound-out.js";
+import { SOURCES, STREAMS } from "./wire.js";
+
+/** @typedef {import("../peer.js").Source} Source */
+
+/** What has waited for so long says that there is no room for more. */
+const FULL_MS = 70;
+/** How long others may take to hear of a new key. */
+const KEY_SPREADS_MS = 500;
+const LOOK_FOR_BUSY_MS = 1500;
+
+export class Sending {
+  /**
+   * @param {AudioContext} context
+   * @param {import("./duplex.js").Duplex} duplex
+   */
+  constructor(context, duplex) {
+    this.context = context;
+    this.duplex = duplex;
+    this.ladder = new Ladder();
+    /** @type {Map<number, SoundOut | PictureOut>} */
+    this.streams = new Map();
+    /** How far each has counted; never back. @type {Map<number, number>} */
+    this.counts = new Map();
+    /** @type {Record<string, import("./wire.js").Asked>} */
+    this.asked = {};
+    this.key = newSenderKey(1);
+    this.mostHeight = Infinity;
+    this.isBusy = false;
+    this.busyMs = -Infinity;
+    /** @type {import("./ladder.js").Picture | null | undefined} */
+    this.picture = undefined;
+  }
+
+  /** @param {Source} source @param {MediaStreamTrack | null} track */
+  setTrack(source, track) {
+    const stream = STREAMS[source];
+    this.streams.get(stream)?.close();
+    this.streams.delete(stream);
+    if (!track) return;
+    const onFrame = (/** @type {import("./sound-out.js").Encoded} */ frame) => void this.send(stream, frame);
+    const made = track.kind === "audio" ? new SoundOut(this.context, track, onFrame) : new PictureOut(track, { frame: onFrame, hasRoom: () => this.hasRoom });
+    this.streams.set(stream, made);
+    this.follow(this.asked);
+  }
+
+  get hasRoom() {
+    return this.duplex.backlogMs < FULL_MS && !this.duplex.up.isJammed;
+  }
+
+  /** @returns {Record<string, Source>} number → source, as others are told */
+  get said() {
+    return Object.fromEntries([...this.streams.keys()].map((stream) => [String(stream), SOURCES[stream]]));
+  }
+
+  /**
+   * Seal from now on, or soon, with a new key: somebody may read no longer. Those who may get it from `give` first.
+   *
+   * @param {(key: import("./seal.js").SenderKey) => Promise<unknown>} give
+   */
+  async changeKey(give) {
+    const { epoch } = await this.key;
+    const next = await newSenderKey(epoch + 1);
+    await give(next);
+    setTimeout(() => (this.key = Promise.resolve(next)), KEY_SPREADS_MS);
+  }
+
+  /**
+   * @param {number} stream
+   * @param {import("./sound-out.js").Encoded} frame
+   */
+  async send(stream, frame) {
+    const wallUs = performance.timeOrigin * 1000 + frame.timestampUs;
+    await this.put(stream, flagsOf(frame.isKey, stream), packFrame({ ...frame, wallUs }));
+  }
+
+  /**
+   * @param {number} stream
+   * @param {number} flags
+   * @param {Uint8Array<ArrayBuffer>} plain
+   * @returns {Promise<number>} its number
+   */
+  async put(stream, flags, plain) {
+    const n = (this.counts.get(stream) ?? 0) + 1;
+    this.counts.set(stream, n);
+    const sealed = await seal(await this.key, { stream, flags, n }, plain);
+    this.duplex.send({ stream, flags, n, sealed });
+    return n;
+  }
+
+  /** What others want of it. @param {Record<string, import("./wire.js").Asked>} asked */
+  follow(asked) {
+    this.asked = asked;
+    for (const [stream, out] of this.streams) {
+      const wish = asked[stream];
+      out.isOn = Boolean(wish?.wanted);
+      if (wish?.key && out instanceof PictureOut) out.wantKey();
+    }
+  }
+
+  /** Chunks of these will never arrive: what is built upon them is of no use. @param {number[]} streams */
+  lost(streams) {
+    for (const stream of streams) {
+      const out = this.streams.get(stream);
+      if (out instanceof PictureOut) out.wantKey();
+    }
+  }
+
+  /** As much as there is room for. @param {number} nowMs */
+  adjust(nowMs) {
+    const { up } = this.duplex;
+    const pictures = [...this.streams].filter(([, out]) => out instanceof PictureOut && out.isOn).map(([stream]) => SOURCES[stream]);
+    if (nowMs - this.busyMs > LOOK_FOR_BUSY_MS) {
+      this.busyMs = nowMs;
+      this.isBusy = [...this.streams.values()].some((out) => out instanceof PictureOut && out.busy());
+    } else {
+      this.isBusy = false;
+    }
+    const limits = Object.values(this.asked).map(({ kbit }) => kbit ?? Infinity);
+    const plan = this.ladder.plan({ kbit: up.kbit, isJammed: up.isJammed, isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
+    this.duplex.batchMs = plan.batchMs;
+    for (const [stream, out] of this.streams) {
+      if (out instanceof SoundOut) out.use(plan.sound);
+      else out.use(plan.pictures.get(SOURCES[stream]) ?? null);
+    }
+    this.picture = plan.pictures.get("camera");
+  }
+
+  close() {
+    for (const out of this.streams.values()) out.close();
+    this.streams.clear();
+  }
+}

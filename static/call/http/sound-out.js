@@ -1,0 +1,67 @@
+// A microphone, or the sound of a screen: samples to Opus packets (W3C WebCodecs), stamped by the one clock of what we send.
+
+import { DeviceClock } from "./clock.js";
+import { KINDS } from "./frame.js";
+
+/** @typedef {Omit<import("./frame.js").Frame, "wallUs">} Encoded */
+
+const PACKET_MS = 20;
+
+export class SoundOut {
+  /**
+   * @param {AudioContext} context  with sound.worklet.js
+   * @param {MediaStreamTrack} track
+   * @param {(frame: Encoded) => void} onFrame
+   */
+  constructor(context, track, onFrame) {
+    this.onFrame = onFrame;
+    this.clock = new DeviceClock();
+    this.count = 0;
+    this.how = { kbit: 0, frameMs: 0 };
+    this.isOn = false;
+    this.source = context.createMediaStreamSource(new MediaStream([track]));
+    this.capture = new AudioWorkletNode(context, "letterbox-capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
+    this.capture.port.onmessage = ({ data }) => this.take(data, context.sampleRate);
+    this.source.connect(this.capture);
+    this.encoder = new AudioEncoder({ output: (chunk) => this.encoded(chunk), error: (error) => console.error("sound: not encoded", error) });
+  }
+
+  /** @param {{kbit: number, frameMs: number}} how */
+  use({ kbit, frameMs }) {
+    if (kbit === this.how.kbit && frameMs === this.how.frameMs) return;
+    this.how = { kbit, frameMs };
+    const opus = { frameDuration: frameMs * 1000, application: "voip", complexity: 5 };
+    this.encoder.configure(/** @type {AudioEncoderConfig} */ ({ codec: "opus", sampleRate: 48000, numberOfChannels: 1, bitrate: kbit * 1000, opus }));
+  }
+
+  /**
+   * @param {Float32Array<ArrayBuffer>} samples
+   * @param {number} sampleRate
+   */
+  take(samples, sampleRate) {
+    const now = performance.now();
+    // The last sample was taken just now, the first a packet ago.
+    const timestampMs = this.clock.capturedMs(this.count * PACKET_MS, now) - PACKET_MS;
+    this.count += 1;
+    if (!this.isOn || this.how.kbit === 0 || this.encoder.state !== "configured") return;
+    const data = new AudioData({
+      format: "f32-planar", sampleRate, numberOfFrames: samples.length, numberOfChannels: 1, timestamp: Math.round(timestampMs * 1000), data: samples,
+    });
+    this.encoder.encode(data);
+    data.close();
+  }
+
+  /** @param {EncodedAudioChunk} chunk */
+  encoded(chunk) {
+    const payload = new Uint8Array(chunk.byteLength);
+    chunk.copyTo(payload);
+    const durationUs = chunk.duration ?? this.how.frameMs * 1000;
+    this.onFrame({ kind: KINDS.opus, isKey: true, timestampUs: chunk.timestamp, durationUs, width: 0, height: 0, payload });
+  }
+
+  close() {
+    this.source.disconnect();
+    this.capture.port.onmessage = null;
+    if (this.encoder.state !== "closed") this.encoder.close();
+  }
+}
