@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: help run test lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-memory pictures
+.PHONY: help run test lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-http bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -40,6 +40,9 @@ bench-recorder: $(VENV)/.dev ## the recorder against aiortc's own
 
 bench-join: $(VENV)/.dev ## from pressing Join to the first picture, through strict networks (root)
 	$(BIN)/python -m bench.join $(ARGS)
+
+bench-http: $(VENV)/.dev ## calls over plain HTTP: what the server pays
+	$(BIN)/python -m bench.http $(ARGS)
 
 bench-compose: $(VENV)/.dev ## composing against ffmpeg
 	$(BIN)/python -m bench.compose $(ARGS)

@@ -148,6 +148,10 @@ class Settings:
     http_media: bool = _setting(
         True, _yes, "whether media goes through this server where nothing else passes, sealed by the browsers: `yes` or `no`"
     )
+    chunks_url: str = _setting(
+        "", str, "where web processes share media over HTTP, e.g. `redis://host:6379/1`; needed where there is more than one"
+    )
+    web_workers: int = _setting(1, int, "web processes")
     http_media_kbit: int = _setting(2_500, int, "what one participant may send over HTTP, kbit/s")
     http_media_streams: int = _setting(48, int, "streams over HTTP in one room")
     http_media_rooms: int = _setting(100, int, "rooms over HTTP in one web process")
@@ -216,6 +220,8 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting(f"LETTERBOX_DOWNLOADS={settings.downloads!r} cannot be used: say `app` or `signed`.")
     if settings.storage_url and not settings.storage_url.startswith("s3://"):
         raise BadSetting(f"LETTERBOX_STORAGE_URL={settings.storage_url!r} cannot be used: say s3://bucket/prefix?endpoint=https://…")
+    if settings.chunks_url and not settings.chunks_url.startswith(("redis://", "rediss://")):
+        raise BadSetting(f"LETTERBOX_CHUNKS_URL={settings.chunks_url!r} cannot be used: write it like redis://host:6379/1.")
     if settings.hot_path not in ("direct", "flask"):
         raise BadSetting(f"LETTERBOX_HOT_PATH={settings.hot_path!r} cannot be used: say `direct` or `flask`.")
     if settings.consent not in ("ask", "notice"):

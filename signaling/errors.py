@@ -114,7 +114,10 @@ def no_such_recipient(to: str) -> Problem:
     )
 
 
-def no_http_media(detail: str = "This server carries no media itself.") -> Problem:
+def no_http_media(several: bool) -> Problem:
+    detail = "This server carries no media itself."
+    if several:
+        detail = "Several web processes serve this room and share no media. The administrator can set LETTERBOX_CHUNKS_URL."
     return Problem(403, "no-http-media", "No media over HTTP here", detail)
 
 

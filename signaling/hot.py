@@ -50,8 +50,8 @@ def chunks(server: Server, caller: Caller, query: str, data: bytes, waiter: Wait
 
     Raises no_http_media, still_waiting, participant_gone, malformed, too_large, chunks_too_fast, chunks_full.
     """
-    if not server.settings.http_media:
-        raise errors.no_http_media()
+    if not server.carries_media:
+        raise errors.no_http_media(several=server.settings.http_media)
     asked = wire.asked(query)
     if not server.chunks.knows(caller.id):
         with server.reading() as connection:

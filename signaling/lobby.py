@@ -59,7 +59,7 @@ def welcome(server: Server, tx: Transaction, room: str, participant: dict[str, A
     found = {
         "participants": [other | {"consent": said.get(other["id"])} for other in others],
         "recording": brief(running) if running else None,
-        "consent": server.settings.consent, "http_media": server.settings.http_media,
+        "consent": server.settings.consent, "http_media": server.carries_media,
         "settings": rooms.settings_of(tx.connection, room),
     }  # fmt: skip
     if participant["role"] == "host":

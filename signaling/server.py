@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from signaling import clock, db, errors, mailbox, metrics, tally
 from signaling.bursts import Bursts
+from signaling.chunks.feed import Feed
 from signaling.chunks.relay import Chunks
 from signaling.chunks.relay import Limits as ChunkLimits
 from signaling.config import Settings
@@ -171,6 +172,7 @@ class Server:
     def start(self) -> None:
         """Begin to listen to other processes and to keep house. Once, after the process has forked."""
         self.wakeup.listen(self._woken)
+        self.chunks.start()
         self._thread = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
         self._thread.start()
 
@@ -208,13 +210,18 @@ class Server:
     def stop(self) -> None:
         """Answer every parked poll with `reconnect` and fall silent."""
         self.mailboxes.shut()
-        self.chunks.shut()
+        self.chunks.close()
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=3)
         self.flush_acknowledged()
         self.wakeup.close()
         self.engine.dispose()
+
+    @property
+    def carries_media(self) -> bool:
+        """Whether media may come over HTTP: several processes that share nothing would each know half of a call."""
+        return self.settings.http_media and (self.settings.web_workers == 1 or bool(self.settings.chunks_url))
 
     def measure(self) -> None:
         """Chore: how much waits here."""
@@ -279,7 +286,8 @@ def make_server(settings: Settings) -> Server:
             return mailbox.waiting(connection, participant, after)
 
     mailboxes = Mailboxes(opened, look, read, settings.wait_s, clock.monotonic_s)
-    chunks = Chunks(ChunkLimits.of(settings), clock.monotonic_s)
+    feed = Feed(settings.chunks_url, worker) if settings.chunks_url and settings.http_media else None
+    chunks = Chunks(ChunkLimits.of(settings), clock.monotonic_s, feed)
     shared = tally.InPostgreSQL(engine) if engine.dialect.name == "postgresql" and not settings.limits_storage else None
     limits = Limits(settings, shared)
     wakeup = make_wakeup(engine, settings.data_dir, worker)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # A module may import those of the rows above its own, and, in its own row, none.
 ROWS = [
-    {"clock", "cors", "errors", "ids", "lean", "library.queue", "proxies", "troubles"},
+    {"clock", "cors", "errors", "ids", "lean", "library.queue", "chunks.feed", "proxies", "troubles"},
     {"config"},
     {"models", "limits", "bursts", "chunks.wire"},
     {"db", "chunks.ring"},

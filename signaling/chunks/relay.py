@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from signaling import errors, metrics
 from signaling.chunks import wire
+from signaling.chunks.feed import Feed, Word
 from signaling.chunks.ring import MAX_DATA_BYTES, Reader, Ring
 from signaling.chunks.wire import DATA, VIDEO, Asked, Draft, Wish
 from signaling.config import Settings
@@ -31,6 +32,8 @@ MAX_ANSWER_BYTES = 262_144
 LOST_S, MAX_ANSWERS = 4.0, 128
 # Who has not asked for so long wants nothing any more; after the longer time it is forgotten.
 WANTING_S, GONE_S = 5.0, 15.0
+# How often other processes are told how far somebody is.
+SHARE_S = 0.5
 # How long a caller is known to be in the room without asking the database again.
 HERE_S = 2.0
 # What may come at once, in seconds of the rate; below FULL of that the sender is told.
@@ -73,9 +76,13 @@ class Given(NamedTuple):
 
 class Member:
     """One participant, as far as this process knows it. readers: by whom and which; given: by nonce; told: what it was told last
-    of its own streams; left_bytes: how much it may send now."""
+    of its own streams; left_bytes: how much it may send now; asked_s: when it last asked this process, and not another;
+    shared_s: when the others were told how far it is."""
 
-    __slots__ = ("given", "heard_s", "here_s", "id", "left_bytes", "parked", "queued_s", "readers", "rings", "room", "told")
+    __slots__ = (
+        "asked_s", "given", "heard_s", "here_s", "id", "left_bytes", "parked", "queued_s", "readers", "rings", "room", "shared_s",
+        "told",
+    )  # fmt: skip
 
     def __init__(self, name: str, room: "Room", now_s: float, left_bytes: float) -> None:
         self.id, self.room, self.heard_s, self.here_s, self.left_bytes = name, room, now_s, now_s, left_bytes
@@ -85,6 +92,7 @@ class Member:
         self.given: OrderedDict[str, Given] = OrderedDict()
         self.queued_s: float | None = None
         self.told = "{}"
+        self.asked_s, self.shared_s = now_s, 0.0
 
     def wants_at(self, now_s: float) -> bool:
         """Whether it still asks for anything."""
@@ -106,8 +114,8 @@ Said = list[tuple[Waiter, bytes]]
 class Chunks:
     """All rings of this process, and the requests parked on them."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits, self._clock = limits, clock
+    def __init__(self, limits: Limits, clock: Callable[[], float], feed: Feed | None = None) -> None:
+        self._limits, self._clock, self._feed = limits, clock, feed
         self._lock = threading.Lock()
         self._rooms: dict[str, Room] = {}
         self._members: dict[str, Member] = {}
@@ -115,6 +123,11 @@ class Chunks:
         self._order = itertools.count()
         self._bytes = 0
         self._closing = False
+
+    def start(self) -> None:
+        """Begin to listen to other processes."""
+        if self._feed is not None:
+            self._feed.start(self.heard)
 
     # -- a request comes in ------------------------------------------------------------------------------------------------
 
@@ -135,9 +148,15 @@ class Chunks:
                 if len(self._rooms) >= self._limits.rooms:
                     raise errors.chunks_full("So many calls go through this server already that there is no room for another.")
                 self._rooms[room] = Room(room)
-            member = Member(participant, self._rooms[room], now_s, self._limits.bytes_per_s * BURST_S)
-            member.rings = {stream: ring for (who, stream), ring in member.room.rings.items() if who == participant}
-            self._members[participant] = self._rooms[room].members[participant] = member
+                if self._feed is not None:
+                    self._feed.follow(room)
+            self._enter(participant, self._rooms[room], now_s)
+
+    def _enter(self, participant: str, room: Room, now_s: float) -> Member:
+        member = Member(participant, room, now_s, self._limits.bytes_per_s * BURST_S)
+        member.rings = {stream: ring for (who, stream), ring in room.rings.items() if who == participant}
+        self._members[participant] = room.members[participant] = member
+        return member
 
     def exchange(self, participant: str, asked: Asked, body: bytes, waiter: Waiter) -> bytes | None:
         """Take what a participant sends, and answer at once (bytes) or later through `waiter` (None).
@@ -152,10 +171,12 @@ class Chunks:
             if member is None:
                 raise errors.participant_gone()
             now_s = self._clock()
-            stirred = self._take(member, drafts, len(body), now_s)
-            member.heard_s = now_s
-            if asked.wishes is not None:
-                stirred |= self._wish(member, asked.wishes, now_s)
+            self._spend(member, len(body), now_s)
+            stirred = self._take(member, drafts, now_s)
+            member.heard_s = member.asked_s = now_s
+            concerned = self._wish(member, asked.wishes, now_s) if asked.wishes is not None else set()
+            self._share(member, body, asked.wishes, bool(concerned), now_s)
+            stirred |= concerned
             found = self._answer_or_park(member, asked, waiter, now_s, stirred, said)
             self._stir(stirred, now_s, said)
         _tell(said)
@@ -163,9 +184,8 @@ class Chunks:
             metrics.CHUNK_BYTES_OUT.inc(len(found))
         return found
 
-    def _take(self, member: Member, drafts: list[Draft], size: int, now_s: float) -> set[str]:
+    def _take(self, member: Member, drafts: list[Draft], now_s: float) -> set[str]:
         """Into the rings, all or none. Returns who is concerned."""
-        self._spend(member, size, now_s)
         if not drafts:
             return set()
         new: list[tuple[Ring, Draft]] = []
@@ -316,6 +336,7 @@ class Chunks:
             found = reader.ring.take(reader, now_s, left)
             if reader.ring.key_wanted and not was_wanted:
                 stirred.add(reader.ring.sender)
+                self._ask_elsewhere(member.room, reader.ring)
             if found:
                 taken.append((reader, tuple(chunk.seq for chunk in found)))
                 parts += [chunk.wire for chunk in found]
@@ -372,6 +393,62 @@ class Chunks:
             else:
                 said.append((parked.waiter, found))
 
+    # -- other processes ---------------------------------------------------------------------------------------------------
+
+    def _share(self, member: Member, body: bytes, wishes: tuple[Wish, ...] | None, is_news: bool, now_s: float) -> None:
+        """Tell the other processes what came, and, now and then or when it matters, what is wanted."""
+        if self._feed is None:
+            return
+        want = None
+        if wishes is not None and (is_news or now_s - member.shared_s >= SHARE_S):
+            want, member.shared_s = wire.spelled(wishes), now_s
+        if body or want is not None:
+            self._feed.send(Word(member.room.id, member.id, body, want))
+
+    def _ask_elsewhere(self, room: Room, ring: Ring) -> None:
+        if self._feed is not None:
+            self._feed.send(Word(room.id, ring.sender, key=f"{ring.sender}.{ring.stream}"))
+
+    def heard(self, word: Word) -> None:
+        """What another process has told: as if its participant had asked here, but for the answer."""
+        said: Said = []
+        with self._lock:
+            room = self._rooms.get(word.room)
+            if room is None:
+                return
+            now_s = self._clock()
+            try:
+                stirred = self._hear(room, word, now_s)
+            except errors.Problem:
+                return  # more than this process may hold
+            self._stir(stirred, now_s, said)
+        _tell(said)
+
+    def _hear(self, room: Room, word: Word, now_s: float) -> set[str]:
+        if word.key:
+            sender, _, stream = word.key.partition(".")
+            self._ring(room, sender, int(stream)).key_wanted = True
+            return {sender}
+        member = self._members.get(word.who)
+        if member is None:
+            member = self._enter(word.who, room, now_s)
+            # Whether it is in the room at all is looked up when it asks here itself.
+            member.here_s = member.asked_s = -GONE_S
+        member.heard_s = now_s
+        stirred = self._take(member, wire.drafts(word.body), now_s)
+        wishes = wire.asked(f"want={word.want}").wishes if word.want is not None else None
+        return stirred | (self._wish(member, wishes, now_s) if wishes is not None else set())
+
+    def _leave_to_others(self, now_s: float) -> None:
+        """A room of which nobody asks here any more is not ours. Key frames that did not come are asked for again."""
+        for room in list(self._rooms.values()):
+            if all(not member.parked and now_s - member.asked_s > GONE_S for member in room.members.values()):
+                for member in list(room.members.values()):
+                    self._remove(member)
+            for ring in room.rings.values():
+                if ring.key_wanted and ring.readers:
+                    self._ask_elsewhere(room, ring)
+
     # -- time passes, people go ----------------------------------------------------------------------------------------------
 
     def _park(self, member: Member, parked: Parked) -> None:
@@ -424,6 +501,8 @@ class Chunks:
                     stirred |= self._remove(member)
                 elif not member.wants_at(now_s):
                     stirred |= {sender for sender, _ in member.readers}
+            if self._feed is not None:
+                self._leave_to_others(now_s)
             for room in list(self._rooms.values()):
                 for ring in list(room.rings.values()):
                     self._trim(ring, now_s)
@@ -470,6 +549,8 @@ class Chunks:
                     owner.rings.pop(ring.stream, None)
         if not room.members and not room.rings:
             self._rooms.pop(room.id, None)
+            if self._feed is not None:
+                self._feed.leave(room.id)
 
     def shut(self) -> None:
         """The process stops: answer every parked request, and each later one at once."""
@@ -481,6 +562,12 @@ class Chunks:
                 said += [(parked.waiter, self._control(member, parked.came_s, now_s)) for parked in member.parked]
                 member.parked.clear()
         _tell(said)
+
+    def close(self) -> None:
+        """Shut, and listen to nobody any more."""
+        self.shut()
+        if self._feed is not None:
+            self._feed.close()
 
     @property
     def parked(self) -> int:

@@ -67,6 +67,11 @@ def _wishes(text: str) -> tuple[Wish, ...]:
     return tuple(Wish(m[1], int(m[2]), int(m[3]), bool(m[4]), int(m[5] or 0)) for m in found if m is not None)
 
 
+def spelled(wishes: tuple[Wish, ...]) -> str:
+    """As in a query."""
+    return ",".join(f"{one.sender}.{one.stream}.{one.after}{'k' if one.key else ''}.{one.most_kbit}" for one in wishes)
+
+
 def drafts(body: bytes) -> list[Draft]:
     """The chunks of a request's body. Raises malformed, too_large."""
     if len(body) > MAX_BODY_BYTES:

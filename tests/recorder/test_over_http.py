@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,19 +19,19 @@ from recorder import handin
 from recorder.api import Server
 from recorder.config import Settings
 from recorder.room import RoomRecorder
+from signaling.config import Settings as ServerSettings
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Any:
-    import shutil
-
-    from conftest import make_settings
-
     folder = tmp_path_factory.mktemp("over-http")
     shutil.copy(migrated_sqlite, folder / "letterbox.db")
-    server = Gunicorn(make_settings(folder, lease_s=20)).start()
-    yield server
-    server.close()
+    settings = ServerSettings(data_dir=folder, recorder_key=RECORDER_KEY, secret_key="a secret of the tests", lease_s=20)
+    server = Gunicorn(settings)
+    try:
+        yield server.start()
+    finally:
+        server.close()
 
 
 @pytest.fixture(autouse=True)

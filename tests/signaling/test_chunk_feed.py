@@ -1,0 +1,101 @@
+"""Several web processes: what is posted at one is handed out at another, by way of a real Redis."""
+
+from collections.abc import Callable, Iterator
+
+import brokers
+import pytest
+from people import Cast, House, Person, eventually
+from post import CAMERA, KEY, MICROPHONE, Post, record
+
+from signaling.config import BadSetting, Settings
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with brokers.redis() as url:
+        yield url
+
+
+@pytest.fixture
+def houses(sqlite, open_house, redis_url: str) -> tuple[House, House]:
+    settings = sqlite.settings(chunks_url=redis_url, web_workers=2)
+    return open_house(settings), open_house(settings)
+
+
+@pytest.fixture
+def apart(houses: tuple[House, House]) -> tuple[Post, Post]:
+    """Alice asks the one process, Bob the other; both have said that they are there."""
+    cast = Cast(houses[0])
+    alice, bob = Post(cast.alice), Post(Person(houses[1], cast.bob.joined))
+    alice.calls(want="")
+    bob.calls(want=f"{alice.id}.0.0,{alice.id}.1.0")
+    return alice, bob
+
+
+def hears(post: Post, want: Callable[[], str], enough: Callable[[], bool]) -> None:
+    """Ask until there is enough."""
+
+    def asked() -> bool:
+        post.calls(want=want(), wait_ms=100)
+        return enough()
+
+    eventually(asked)
+
+
+def test_who_asks_another_process_is_heard_and_hears(apart: tuple[Post, Post]) -> None:
+    alice, bob = apart
+
+    def control() -> dict:
+        alice.calls(want="")
+        return alice.control["streams"].get("1", {})
+
+    eventually(lambda: control() == {"wanted": True, "key": True})
+    for n in range(1, 11):
+        alice.calls(record(MICROPHONE, n, b"packet") + record(CAMERA, n, b"picture", KEY if n == 1 else 0))
+    waiting = bob.waits(f"{alice.id}.0.0,{alice.id}.1.0", wait_ms=10_000)
+    waiting.result(timeout=10)
+
+    def after(stream: int) -> int:
+        return max((chunk.n for chunk in bob.got if chunk.stream == stream), default=0)
+
+    hears(bob, lambda: f"{alice.id}.0.{after(0)},{alice.id}.1.{after(1)}", lambda: len(bob.got) >= 20)
+    assert sorted((chunk.stream, chunk.n) for chunk in bob.got) == [(stream, n) for stream in (0, 1) for n in range(1, 11)]
+    eventually(lambda: control() == {"wanted": True, "key": False})
+
+
+def test_a_reader_elsewhere_that_lost_the_picture_gets_a_key_frame_asked_for(apart: tuple[Post, Post]) -> None:
+    alice, bob = apart
+    alice.calls(record(CAMERA, 1, b"picture", KEY))
+    hears(bob, lambda: f"{alice.id}.0.0,{alice.id}.1.0", lambda: len(bob.got) == 1)
+
+    def asked() -> bool:
+        bob.calls(want=f"{alice.id}.0.0,{alice.id}.1.1k")
+        alice.calls(want="")
+        return alice.control["streams"]["1"]["key"]
+
+    eventually(asked)
+
+
+def test_several_processes_that_share_nothing_refuse_media_and_say_why(sqlite, open_house) -> None:
+    cast = Cast(open_house(sqlite.settings(web_workers=2)))
+
+    refused = Post(cast.alice).ask(want="")
+
+    assert (refused.status, refused["type"]) == (403, "/problems/no-http-media")
+    assert "LETTERBOX_CHUNKS_URL" in refused["detail"]
+    assert cast.alice.joined["http_media"] is False
+
+
+def test_while_redis_is_away_people_at_the_same_process_hear_each_other(sqlite, open_house) -> None:
+    cast = Cast(open_house(sqlite.settings(chunks_url="redis://127.0.0.1:1/0")))
+    alice, bob = Post(cast.alice), Post(cast.bob)
+    bob.calls(want=f"{alice.id}.0.0")
+
+    alice.sends(MICROPHONE, 1)
+
+    assert [chunk.n for chunk in bob.calls(want=f"{alice.id}.0.0")] == [1]
+
+
+def test_an_address_that_is_none_stops_the_start(tmp_path) -> None:
+    with pytest.raises(BadSetting, match="LETTERBOX_CHUNKS_URL"):
+        Settings.from_environ({"LETTERBOX_DATA_DIR": str(tmp_path), "LETTERBOX_CHUNKS_URL": "localhost:6379"})
