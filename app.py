@@ -5,6 +5,7 @@
 `python app.py doctor` says what is set up wrong, and how to mend it.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -14,12 +15,15 @@ from flask import Flask
 
 import supervisor
 from signaling import audit, auth, calls, db, pages, presence, rooms
+from signaling.admin import access
+from signaling.admin.routes import admin
 from signaling.api import api
 from signaling.config import BadSetting, Settings
 from signaling.lean import LeanFlask
 from signaling.library import disposal, keeping, recordings, webhooks
 from signaling.proxies import BelieveProxies
 from signaling.server import Server, make_server
+from signaling.troubles import Troubles
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -28,7 +32,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = LeanFlask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.secret_key = settings.secret_key
+    app.config |= {
+        "SESSION_COOKIE_NAME": "letterbox-admin", "SESSION_COOKIE_PATH": "/admin", "SESSION_COOKIE_SAMESITE": "Strict",
+        "PERMANENT_SESSION_LIFETIME": access.SESSION_S, "WTF_CSRF_TIME_LIMIT": access.SESSION_S,
+    }  # fmt: skip
     server = make_server(settings)
+    noticed = Troubles(settings.data_dir)
+    logging.getLogger("signaling").addHandler(noticed)
     server.every(0.1, expire_polls)
     server.every(1.0, rooms.sweep_vanished)
     server.every(2.0, recordings.sweep)
@@ -42,11 +53,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = BelieveProxies(app.wsgi_app, server.proxies)  # type: ignore[method-assign]
     app.extensions |= {
         "letterbox": server,
+        "letterbox_troubles": noticed,
         "letterbox_callers": auth.Callers(),
         "letterbox_links": auth.Links(settings.secret_key),
     }
     app.register_blueprint(api)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(admin)
     calls.install(app)
     pages.install(app)
     server.start()
@@ -63,6 +76,7 @@ def expire_polls(server: Server) -> None:
 def stop(app: Flask) -> None:
     """Answer every parked poll and end the process's own threads."""
     app.extensions["letterbox"].stop()
+    logging.getLogger("signaling").removeHandler(app.extensions["letterbox_troubles"])
 
 
 def migrate(settings: Settings) -> int:

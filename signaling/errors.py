@@ -50,6 +50,20 @@ def no_such_room() -> Problem:
     return Problem(404, "no-such-room", "No such room", "There is no room at this address. Check the link, or ask for a new one.")
 
 
+def no_admin_page() -> Problem:
+    detail = "Nobody can sign in: whoever runs this server says how, in its settings (LETTERBOX_ADMIN_KEY)."
+    return Problem(404, "no-admin-page", "There is no admin page here", detail)
+
+
+def not_signed_in(detail: str = "Sign in first.") -> Problem:
+    return Problem(403, "not-signed-in", "Not signed in", detail)
+
+
+def sign_in_away(why: str) -> Problem:
+    detail = f"Who knows the administrators does not answer as it should ({why}). Try again, or sign in with the admin key."
+    return Problem(503, "sign-in-away", "Signing in does not work now", detail, retry_after_s=5)
+
+
 def room_key_needed(admins_only: bool) -> Problem:
     """A key that makes rooms is missing, or is not that."""
     if admins_only:

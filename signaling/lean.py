@@ -1,4 +1,4 @@
-"""Flask without what Letterbox does not use: sessions, host and subdomain matching.
+"""Flask without what Letterbox does not use: sessions but for /admin, host and subdomain matching.
 
 Each costs a few microseconds of every call, and the mailbox's two calls are nearly all calls there are.
 """
@@ -6,26 +6,35 @@ Each costs a few microseconds of every call, and the mailbox's two calls are nea
 from typing import Any
 
 from flask import Flask, Request, Response
-from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask import request as flask_request
+from flask.sessions import NullSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.routing import MapAdapter
 
 
-class NoSessions(SessionInterface):
-    """There are no cookies: who is calling is said by a token."""
+class AdminSessions(SecureCookieSessionInterface):
+    """A signed cookie for the pages of administrators. Nowhere else are there cookies: who is calling is said by a token."""
 
     _nothing = NullSession()
 
-    def open_session(self, app: Flask, request: Request) -> SessionMixin:  # noqa: ARG002
-        return self._nothing
+    def open_session(self, app: Flask, request: Request) -> Any:
+        return super().open_session(app, request) if _is_admins(request.path) else self._nothing
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Nothing is kept."""
+        if session is not self._nothing:
+            super().save_session(app, session, response)
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - as we are asked, not as we are set up
+        return flask_request.is_secure
+
+
+def _is_admins(path: str) -> bool:
+    return path == "/admin" or path.startswith("/admin/")
 
 
 class LeanFlask(Flask):
-    """Flask, with one host and no sessions."""
+    """Flask, with one host, and sessions for administrators only."""
 
-    session_interface = NoSessions()
+    session_interface = AdminSessions()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:

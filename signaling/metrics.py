@@ -53,6 +53,15 @@ def exposition(connection: Connection) -> bytes:
     return generate_latest(registry) + generate_latest(_database(connection))
 
 
+def of_this_node(name: str) -> float:
+    """One figure of all processes of this node together."""
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return sum(sample.value for metric in registry.collect() for sample in metric.samples if sample.name == name)
+
+
 def _database(connection: Connection) -> CollectorRegistry:
     registry = CollectorRegistry()
     depths = select(func.count().label("depth")).select_from(Message).group_by(Message.recipient_id).subquery()

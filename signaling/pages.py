@@ -55,7 +55,10 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
     t: Callable[[str], str] = lambda key: texts.get(key, key)  # noqa: E731
     asked = request.args.get("theme")
     theme = asked if asked in ("light", "dark") else ""
-    response = make_response(render_template(template, t=t, catalogue=texts, lang=lang, theme=theme, **values), status)
+    # What only administrators read is not sent to everybody.
+    all_of_it = template.startswith("admin")
+    carried = {key: text for key, text in texts.items() if all_of_it or not key.startswith("admin.")}
+    response = make_response(render_template(template, t=t, catalogue=carried, lang=lang, theme=theme, **values), status)
     response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -154,7 +157,7 @@ def install(app: Flask) -> None:
         if response is calls.later:
             return response
         if response.mimetype == "text/html" and not request.path.startswith(calls.PREFIX):
-            framed_by = ancestors if request.endpoint == "pages.room" else "'self'"
+            framed_by = ancestors if request.endpoint == "pages.room" else "'none'" if request.blueprint == "admin" else "'self'"
             response.headers.setdefault("Content-Security-Policy", rules + framed_by)
             response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         elif request.endpoint != "static":

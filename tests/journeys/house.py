@@ -33,7 +33,9 @@ class WholeHouse:
         self.data = data
         self.log: list[str] = []
         told = {key: value for key, value in os.environ.items() if not key.startswith("LETTERBOX_")}
-        told |= {"PORT": str(self.port), "LETTERBOX_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"} | environ
+        self.admin_key = "ak_of_the_house_0123456789"
+        told |= {"PORT": str(self.port), "LETTERBOX_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
+        told |= {"LETTERBOX_ADMIN_KEY": self.admin_key} | environ
         self.process = subprocess.Popen(
             [*within, sys.executable, "app.py", "run"], cwd=ROOT, env=told,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -1,0 +1,1 @@
+"""The pages of whoever runs this server: who may see them, what they show."""
