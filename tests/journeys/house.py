@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from tests.people import eventually, free_port
 
@@ -177,3 +177,23 @@ class Visitor:
 
     def leaves(self) -> None:
         self.context.close()
+
+
+class Held:
+    """Requests of a page that wait until they are let through."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.waiting: list[Route] = []
+        self.is_open = False
+        page.route(pattern, self._take)
+
+    def _take(self, route: Route) -> None:
+        if self.is_open:
+            route.continue_()
+        else:
+            self.waiting.append(route)
+
+    def let_through(self) -> None:
+        self.is_open = True
+        for route in self.waiting:
+            route.continue_()

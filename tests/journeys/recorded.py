@@ -138,9 +138,7 @@ class RecordedCall:
 
     def is_prepared(self, limit_s: float = 150) -> dict[str, Any]:
         """Waits until it is ready, or failed."""
-        return dict(
-            eventually(lambda: (found := self.described())["state"] in ("ready", "failed") and found, limit_s)
-        )
+        return dict(eventually(lambda: (found := self.described())["state"] in ("ready", "failed") and found, limit_s))
 
     def archive(self) -> zipfile.ZipFile:
         """Everything, as Ana downloads it on the page of the recordings."""

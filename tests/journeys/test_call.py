@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.journeys.house import Visitor, WholeHouse
+from tests.journeys.house import Held, Visitor, WholeHouse
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
@@ -166,18 +166,15 @@ def test_a_page_weighs_less_than_150_kib_before_media(visitor):
 def test_the_page_is_painted_before_any_script_has_come(visitor):
     ana = visitor()
     room = ana.makes_room("Paint")
-    held: list = []
-    ana.page.route("**/*.js", held.append)
+    held = Held(ana.page, "**/*.js")
 
     ana.page.goto(ana.house.url + room, wait_until="commit")
 
     ana.page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
     ana.page.fill("[data-testid=name-input]", "Ana")
-    assert held != []
+    assert held.waiting != []
     assert ana.page.is_disabled("[data-testid=join]")
-    ana.page.unroute("**/*.js")
-    for route in held:
-        route.continue_()
+    held.let_through()
     ana.page.click("[data-testid=join]")
     ana.page.wait_for_selector("#call:not([hidden])")
     assert ana.page.inner_text("[data-testid=tile] .name") == "Ana (you)"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.journeys.house import CHROMIUM, FLAGS, Visitor
+from tests.journeys.house import CHROMIUM, FLAGS, Held, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -192,16 +192,13 @@ def test_a_line_that_came_too_late_for_one_who_left_says_so_to_who_wrote_it(visi
     ana, ben = together(visitor, "Too late", "Ana", "Ben")
     # No way but the mailbox, and that one slow.
     ana.page.evaluate("() => Object.defineProperty(RTCDataChannel.prototype, 'readyState', { get: () => 'closing' })")
-    held: list = []
-    ana.page.route("**/messages", held.append)
+    held = Held(ana.page, "**/messages")
     ana.page.keyboard.press("c")
 
     ana.page.fill("[data-testid=chat-input]", "Are you there?")
     ana.page.keyboard.press("Enter")
     ben.leaves()
     ana.page.wait_for_function("() => letterbox.peers().length === 0")
-    ana.page.unroute("**/messages")
-    for route in held:
-        route.continue_()
+    held.let_through()
 
     assert ana.page.inner_text("[data-testid=chat-message] .undelivered") == "Ben has left and did not get this"
