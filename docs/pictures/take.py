@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.journeys.house import CHROMIUM, FLAGS, Visitor, WholeHouse
+from tests.journeys.test_room import dictates
 
 HERE = Path(__file__).parent
 WIDTHS = ((390, 844), (820, 1060), (1440, 900))
@@ -92,6 +93,12 @@ def everybody_moves(one: Visitor) -> None:
     one.page.wait_for_function("() => [...document.querySelectorAll('.tile video')].every(video => video.videoWidth > 300)")
 
 
+def is_written(speaker: Visitor, reader: Visitor) -> None:
+    """What somebody says stands there as text."""
+    speaker.page.evaluate("() => hear('Good morning, everybody. Shall we begin with the plan for next year?', true)")
+    reader.page.wait_for_selector("#captions li")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="letterbox-pictures-") as name, cameras(Path(name)) as browsers:
         house = WholeHouse(Path(name) / "data")
@@ -135,7 +142,10 @@ def take(house: WholeHouse, browsers: list[Browser]) -> None:
         others[who].page.fill("[data-testid=chat-input]", text)
         others[who].page.keyboard.press("Enter")
     ana.page.keyboard.press("c")
-    sheet("speaker", ana.page)
+    ana.page.click("#panel-title")
+    ana.page.keyboard.press("t")
+    dictates(others[0])
+    sheet("speaker", ana.page, lambda: is_written(others[0], ana))
 
     ana.page.keyboard.press("Escape")
     ana.page.keyboard.press("k")

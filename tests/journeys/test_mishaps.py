@@ -40,7 +40,7 @@ def ben(browser: Browser, whole_house: WholeHouse) -> Iterator[Visitor]:
 
 @pytest.fixture
 def path(ben: Visitor) -> Iterator[str]:
-    """Of Ben's room; at the end he is alone in it again."""
+    """Of Ben's room; at the end, when the others have left, he is alone in it again. To be named before `visitor`."""
     yield ben.page.url.removeprefix(ben.house.url)
     ben.page.wait_for_function("() => letterbox.peers().length === 0")
 
@@ -56,7 +56,7 @@ def sees(one: Visitor, other: Visitor) -> None:
     eventually(lambda: one.received().get(other.id, {}).get("frames", 0) > before + 5, 40)
 
 
-def test_who_has_no_device_comes_in_to_look_and_to_write(visitor, ben, path):
+def test_who_has_no_device_comes_in_to_look_and_to_write(ben, path, visitor):
     ana = visitor()
     fails(ana, audio="NotFoundError", video="NotFoundError")
 
@@ -67,10 +67,9 @@ def test_who_has_no_device_comes_in_to_look_and_to_write(visitor, ben, path):
     ben.page.wait_for_selector(f"[data-participant={ana.id}].no-picture .muted:not([hidden])")
     ana.page.keyboard.press("m")
     ana.page.wait_for_selector("#announcements p:has-text('microphone: none found')")
-    ana.leaves()
 
 
-def test_a_camera_that_another_program_uses_leaves_the_microphone_to_one(visitor, ben, path):
+def test_a_camera_that_another_program_uses_leaves_the_microphone_to_one(ben, path, visitor):
     ana = visitor()
     fails(ana, video="NotReadableError")
     ana.page.goto(ana.house.url + path)
@@ -81,10 +80,9 @@ def test_a_camera_that_another_program_uses_leaves_the_microphone_to_one(visitor
     ana.is_connected_to(1)
     eventually(lambda: ben.received()[ana.id]["sound"] > 1000, 40)
     assert ben.page.locator(f"[data-participant={ana.id}] .muted").is_hidden()
-    ana.leaves()
 
 
-def test_a_permission_revoked_in_mid_call_is_told_and_the_call_goes_on(visitor, ben, path):
+def test_a_permission_revoked_in_mid_call_is_told_and_the_call_goes_on(ben, path, visitor):
     ana = visitor().joins(path, "Ana")
     ana.is_connected_to(1)
     sent = "letterbox.peers()[0].connection.getSenders().map(sender => sender.track).filter(track => track)"
@@ -95,10 +93,9 @@ def test_a_permission_revoked_in_mid_call_is_told_and_the_call_goes_on(visitor, 
     ben.page.wait_for_selector(f"[data-participant={ana.id}].no-picture .muted:not([hidden])")
     ana.page.wait_for_selector("#announcements p:has-text('not allowed')")
     sees(ana, ben)
-    ana.leaves()
 
 
-def test_one_person_in_two_tabs_is_there_twice_and_each_can_go_alone(visitor, ben, path):
+def test_one_person_in_two_tabs_is_there_twice_and_each_can_go_alone(ben, path, visitor):
     ana = visitor().joins(path, "Ana")
     ana.is_connected_to(1)
 
@@ -113,10 +110,9 @@ def test_one_person_in_two_tabs_is_there_twice_and_each_can_go_alone(visitor, be
     second.close()
     ben.is_connected_to(1)
     sees(ben, ana)
-    ana.leaves()
 
 
-def test_the_back_button_leaves_and_forward_is_back_in_the_call(visitor, ben, path):
+def test_the_back_button_leaves_and_forward_is_back_in_the_call(ben, path, visitor):
     ana = visitor()
     ana.page.goto(ana.house.url)
     ana.joins(path, "Ana")
@@ -129,10 +125,9 @@ def test_the_back_button_leaves_and_forward_is_back_in_the_call(visitor, ben, pa
     ana.page.wait_for_selector("#call:not([hidden])")
     ben.is_connected_to(1)
     sees(ben, ana)
-    ana.leaves()
 
 
-def test_very_long_names_and_messages_with_html_break_nothing_on_a_phone(visitor, ben, path):
+def test_very_long_names_and_messages_with_html_break_nothing_on_a_phone(ben, path, visitor):
     upright, *turned = [(390, 844), (844, 390), (320, 568)]
     ana = visitor(viewport={"width": upright[0], "height": upright[1]}, has_touch=True)
     name = "<img src=x onerror=alert(1)>" + "W" * 52
@@ -158,4 +153,3 @@ def test_very_long_names_and_messages_with_html_break_nothing_on_a_phone(visitor
         assert ana.page.evaluate(OUTSIDE) == []
         assert ana.page.evaluate(SPILLS) == []
         ana.page.click("#show-chat")
-    ana.leaves()
