@@ -73,7 +73,7 @@ def test_a_camera_that_another_program_uses_leaves_the_microphone_to_one(ben, pa
     ana = visitor()
     fails(ana, video="NotReadableError")
     ana.page.goto(ana.house.url + path)
-    ana.page.wait_for_selector("#device-problem:has-text('camera in use')")
+    ana.page.wait_for_selector("#device-problem:has-text('Camera: in use elsewhere')")
 
     ana.joins(path, "Ana")
 
@@ -147,9 +147,9 @@ def test_very_long_names_and_messages_with_html_break_nothing_on_a_phone(ben, pa
     assert ben.page.locator(f"[data-participant={ana.id}] .name").text_content() == name
     for width, height in (upright, *turned):
         ana.page.set_viewport_size({"width": width, "height": height})
-        assert ana.page.evaluate(FITS)
-        assert ana.page.evaluate(SPILLS) == []
+        ana.page.wait_for_function(FITS)
+        ana.page.wait_for_function(f"() => ({SPILLS})().length === 0")
         ana.page.keyboard.press("Escape")
-        assert ana.page.evaluate(OUTSIDE) == []
-        assert ana.page.evaluate(SPILLS) == []
+        ana.page.wait_for_function(f"() => ({OUTSIDE})().length === 0")
+        ana.page.wait_for_function(f"() => ({SPILLS})().length === 0")
         ana.page.click("#show-chat")
