@@ -48,7 +48,8 @@ export class Captions {
   say(me, text, isFinal) {
     this.put({ speaker: me.id, name: me.name, by: "", text, isFinal });
     if (!isFinal && this.now() - this.toldAtMs < BETWEEN_MS) return;
-    this.toldAtMs = this.now();
+    // The next sentence begins at once.
+    this.toldAtMs = isFinal ? 0 : this.now();
     this.tell("*", { caption: text.slice(0, MOST_TEXT), final: isFinal }, { onlyDirect: !isFinal });
   }
 

@@ -54,9 +54,10 @@ test("one's own words are shown at once; unfinished ones are told now and then a
   one.captions.say(ana, "I", false);
   one.captions.say(ana, "I am", false);
   one.captions.say(ana, "I am here.", true);
+  one.captions.say(ana, "And", false);
 
-  assert.deepEqual(one.shown, [["Ana", "I am here."]]);
-  assert.deepEqual(one.told.map(({ body, how }) => [body.caption, how.onlyDirect]), [["I", true], ["I am here.", false]]);
+  assert.deepEqual(one.shown, [["Ana", "I am here."], ["Ana", "And"]]);
+  assert.deepEqual(one.told.map(({ body, how }) => [body.caption, how.onlyDirect]), [["I", true], ["I am here.", false], ["And", true]]);
 });
 
 test("a program may write for somebody who is here, and it is said that it did", (context) => {
