@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from kombu import Exchange, Queue
 
 from recorder import config
+from recorder.forget import keep_asking
 from recorder.pipeline import STEPS, VERSION, Pipeline, reason_of
 from recorder.publish import Library, Refused
 
@@ -72,6 +73,19 @@ def _be_looked_after(**_: Any) -> None:
 
         steps.serve(settings.metrics_bind, app)
         tell = steps.count
+
+
+_stopped = threading.Event()
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _begin_to_ask(**_: Any) -> None:
+    threading.Thread(target=keep_asking, args=(settings, _stopped), name="forget", daemon=True).start()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _ask_no_more(**_: Any) -> None:
+    _stopped.set()
 
 
 class LeaseLost(Exception):

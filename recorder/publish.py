@@ -46,8 +46,8 @@ def media_type_of(name: str) -> str:
 class Library:
     """The server's files and jobs, by the calls of PROTOCOL.md, "The recorder's calls"."""
 
-    def __init__(self, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._sleep = sleep
+    def __init__(self, settings: Settings, sleep: Callable[[float], None] = time.sleep, retries: int = RETRIES) -> None:
+        self._sleep, self._retries = sleep, retries
         # Called whenever a piece of a file has gone or come; may raise to stop the transfer.
         self.moved: Callable[[], None] = lambda: None
         self._http = httpx.Client(
@@ -63,17 +63,17 @@ class Library:
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """One call, tried again while the server is away. Raises Refused; httpx.TransportError in the end."""
-        for attempt in range(RETRIES + 1):
+        for attempt in range(self._retries + 1):
             try:
                 response = self._http.request(method, "/api/v1" + path, **request)
             except httpx.TransportError:
-                if attempt == RETRIES:
+                if attempt == self._retries:
                     raise
             else:
                 if response.is_success:
                     found: dict[str, Any] = response.json()
                     return found
-                if response.status_code not in (429, 500, 502, 503, 504) or attempt == RETRIES:
+                if response.status_code not in (429, 500, 502, 503, 504) or attempt == self._retries:
                     raise _refusal(response)
             self._sleep(min(0.3 * 2**attempt, 10) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
@@ -126,12 +126,12 @@ class Library:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(target.name + ".partial")
-        for attempt in range(RETRIES + 1):
+        for attempt in range(self._retries + 1):
             try:
                 self._fetch_rest(artifact, partial)
                 break
             except httpx.TransportError:
-                if attempt == RETRIES:
+                if attempt == self._retries:
                     raise
                 self._sleep(min(0.3 * 2**attempt, 10))
         if sha256_of(partial) != artifact["sha256"]:

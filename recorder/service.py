@@ -5,7 +5,6 @@ On SIGTERM it drains: no new work, and what it records is taken over by others, 
 
 import asyncio
 import logging
-import re
 import shutil
 import time
 from collections.abc import Coroutine
@@ -18,6 +17,7 @@ from recorder.api import Away, Refused, Server, backoff_s
 from recorder.capacity import Capacity
 from recorder.config import Settings
 from recorder.figures import Load, places
+from recorder.forget import forget
 from recorder.mailbox import Gone, Mailbox
 from recorder.room import RoomRecorder
 
@@ -92,8 +92,8 @@ class Service:
 
     def _forget(self, recording: str) -> None:
         """A recording was deleted: what of it is still on this disk goes too."""
-        if recording not in self._rooms and re.fullmatch(r"[a-z0-9]+", recording):
-            shutil.rmtree(self._settings.work_dir / recording, ignore_errors=True)
+        if recording not in self._rooms:
+            forget(self._settings.work_dir, recording)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -92,9 +92,9 @@ class Workshop:
     def file(self, name: str, suffix: str = ".webm") -> Path:
         return self.root / f"{self.segment}-{name}{suffix}"
 
-    def process(self) -> dict[str, dict[str, Any]]:
-        """All steps, one after the other, in this process. Returns the artifacts by kind."""
-        for step in STEPS:
+    def process(self, *steps: str) -> dict[str, dict[str, Any]]:
+        """All steps, or these, one after the other, in this process. Returns the artifacts by kind."""
+        for step in steps or STEPS:
             Pipeline(Settings.from_environ(self.environ), self.library, self.recording, lambda _percent, _eta: None).run(step)
         return {artifact["kind"]: artifact for artifact in self.described()["artifacts"]}
 

@@ -14,6 +14,7 @@ from workshop import LIMIT_S, Workshop
 
 from recorder import manifest as manifests
 from recorder.config import BadSetting, Settings
+from recorder.forget import forget_deleted
 from recorder.publish import Library
 from recorder.waveform import Waveform
 
@@ -26,10 +27,13 @@ def workshop(sqlite, serve, tmp_path: Path) -> Iterator[Workshop]:
 
 
 def test_a_recording_becomes_a_film_a_poster_and_a_manifest(workshop: Workshop) -> None:
+    of_a_deleted_one = workshop.root / "work" / "rdeleted2345" / "pipeline"
+    of_a_deleted_one.mkdir(parents=True)
     workshop.work()
     workshop.enqueue(*workshop.record())
     done = workshop.comes_to("ready", "failed")
     assert (done["state"], done["reason"], done["progress"]) == ("ready", None, 100)
+    assert not of_a_deleted_one.parent.exists()
     assert {job["state"] for job in done["jobs"]} == {"done"}
     found = {artifact["kind"]: artifact for artifact in done["artifacts"]}
     assert found["composed"]["name"] == "2026-11-23 Board meeting.mp4"
@@ -118,6 +122,24 @@ def test_a_step_that_has_nothing_to_tell_keeps_a_short_lease(monkeypatch: pytest
         heartbeat.stop()
 
 
+def test_the_working_copy_of_a_deleted_recording_is_gone_from_a_worker_nobody_told(workshop: Workshop) -> None:
+    work = workshop.root / "work"
+    workshop.record(seconds=2)
+    workshop.process("poster", "verify")
+    here = work / workshop.recording / "pipeline"
+    # Its recorder has not handed it in yet, and hears then that nobody wants it.
+    unpublished = work / "runpubjished" / "sone"
+    unpublished.mkdir(parents=True)
+    (unpublished / "live.json").touch()
+    assert (forget_deleted(workshop.library, work), here.exists()) == ([], True)
+
+    assert workshop.ask("delete").status == 200
+    assert forget_deleted(workshop.library, work) == [workshop.recording]
+
+    assert not here.parent.exists()
+    assert unpublished.exists()
+
+
 def test_what_cannot_be_played_fails_with_a_reason_people_understand(workshop: Workshop) -> None:
     workshop.work()
     workshop.enqueue(*workshop.record(spoil=True))
@@ -151,13 +173,13 @@ def test_one_person_alone_needs_no_composing(workshop: Workshop) -> None:
     assert Film(workshop.download(film)).codecs == {"video": "vp8", "audio": "opus"}
 
 
-def test_where_nobody_was_seen_the_film_is_sound(workshop: Workshop) -> None:
+def test_where_nobody_was_seen_the_only_voice_is_the_film(workshop: Workshop) -> None:
     workshop.work()
     workshop.enqueue(*workshop.record(seen=False))
     done = workshop.comes_to("ready", "failed")
     (film,) = [artifact for artifact in done["artifacts"] if artifact["kind"] == "composed"]
-    assert film["name"] == "2026-11-23 Board meeting.m4a"
-    assert Film(workshop.download(film)).codecs == {"audio": "aac"}
+    assert (film["name"], film["media_type"]) == ("2026-11-23 Board meeting.ogg", "audio/ogg")
+    assert Film(workshop.download(film)).codecs == {"audio": "opus"}
 
 
 def test_a_failed_recording_goes_on_where_it_failed_when_somebody_asks(workshop: Workshop) -> None:
