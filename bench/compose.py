@@ -75,7 +75,7 @@ def recording(folder: Path, seconds: int, camera: Callable[[Path, int, int], Non
     made.segments = [Segment(id="s", duration_us=length_us)]
     for number, name in enumerate(PEOPLE):
         made.participants.append(Person(id=name, name=name, left_us=length_us))
-        for source, kind, codec, make in (("camera", "video", "VP8", camera), ("microphone", "audio", "opus", voice)):
+        for source, kind, codec, make in (("camera", "video", "VP8", camera), ("microphone", "audio", "Opus", voice)):
             path = folder / f"{name}-{source}.webm"
             make(path, number, seconds)
             made.tracks.append(

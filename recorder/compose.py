@@ -7,6 +7,7 @@ Memory does not grow with the length: each track is a few frames ahead at most.
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from recorder.words import word
 
 FPS = 30
 MIX_SAMPLES = 1024
+# Blocks of sound that are mixed and not yet encoded: a third of a second.
+SOUNDS_AHEAD = 16
 DARK, DARK_US = 24, 5_000_000
 # A picture on which nothing moved for a second (nobody has a camera on) is said only so often, in frames: less work, same film.
 STILL_FRAMES = FPS
@@ -237,13 +240,15 @@ def compose(
 
 
 class Output:
-    """The file that is written: its streams. Pictures are encoded in a thread of their own, while the next one is drawn."""
+    """The file that is written: its streams. Pictures and sound are encoded each in a thread of its own, while what follows is
+    drawn and mixed."""
 
     def __init__(self, container: Any, made: Format, marked: list[Chapter]) -> None:
         self._container, self._limiter, self._sample = container, Limiter(), 0
         self._muxing = threading.Lock()
         self._encoder, self._encoding = ThreadPoolExecutor(1, "encode"), Future[None]()
         self._encoding.set_result(None)
+        self._sound_encoder, self._sounds = ThreadPoolExecutor(1, "encode sound"), deque[Future[None]]()
         self._taken: Any = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         self._video = self._picture_stream(*made.pictures) if made.pictures else None
         self._audio = container.add_stream(made.sound[0], rate=AUDIO_HZ, layout="stereo")
@@ -265,7 +270,8 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         # Whatever has happened, the container is closed next: nobody may write to it then.
-        self._encoder.shutdown()
+        for encoder in (self._encoder, self._sound_encoder):
+            encoder.shutdown(cancel_futures=True)
 
     def show(self, frame: Any, number: int) -> None:
         """A copy is taken."""
@@ -283,11 +289,14 @@ class Output:
                 voice.add_to(block, self._sample)
             frame = av.AudioFrame.from_ndarray(self._limiter(block), format="fltp", layout="stereo")
             frame.rate, frame.pts, frame.time_base = AUDIO_HZ, self._sample, Fraction(1, AUDIO_HZ)
-            self._mux(self._audio, frame)
+            if len(self._sounds) == SOUNDS_AHEAD:
+                self._sounds.popleft().result()
+            self._sounds.append(self._sound_encoder.submit(self._mux, self._audio, frame))
             self._sample += MIX_SAMPLES
 
     def end(self) -> None:
-        self._encoding.result()
+        for begun in (self._encoding, *self._sounds):
+            begun.result()
         for stream in (self._video, self._audio):
             if stream is not None:
                 self._mux(stream, None)

@@ -53,7 +53,7 @@ def measure(path: Path, track: Track, progress: Callable[[float], None] = lambda
         missing = number - len(found.peaks)
         found.peaks += [0.0] * missing
         found.rms_db += [SILENCE_DB] * missing
-        peak, power = float(np.abs(window).max(initial=0.0)), float(np.mean(window**2)) if window.size else 0.0
+        peak, power = float(np.abs(window).max()), float(np.vdot(window, window)) / window.size
         found.peaks.append(min(1.0, peak))
         found.rms_db.append(max(SILENCE_DB, 10 * math.log10(power)) if power > 0 else SILENCE_DB)
         meter.take(window)

@@ -4,11 +4,13 @@ What a step needs it takes from this disk, or from the server when another host 
 """
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -30,6 +32,7 @@ from recorder.waveform import Waveform, draw
 # As signaling/library/jobs.py has them; each is a method of Pipeline.
 STEPS = ("poster", "verify", "manifest", "sound", "compose", "thumbnails", "quality", "publish")
 VERSION = "version-"
+Result = TypeVar("Result")
 _RESULTS = TypeAdapter(list[Verified])
 _LEVELS = TypeAdapter(dict[str, Levels])
 
@@ -42,18 +45,25 @@ class _Share:
     """Progress through several files, by their lengths in seconds; and how long the rest will take."""
 
     def __init__(self, progress: Progress, lengths_s: list[float]) -> None:
-        self._progress, self._lengths_s, self._done = progress, lengths_s, 0
+        self._progress, self._done_s = progress, [0.0] * len(lengths_s)
         self._whole_s, self._began_s = sum(lengths_s) or 1.0, time.monotonic()
 
-    def seconds(self, within: float) -> None:
-        """So much of the file at hand."""
-        share = min(1.0, (sum(self._lengths_s[: self._done]) + within) / self._whole_s)
-        passed_s = time.monotonic() - self._began_s
-        self._progress(share * 100, passed_s / share * (1 - share) if share else None)
+    def of(self, number: int) -> Callable[[float], None]:
+        """Where to say how many seconds of this file are done; from any thread."""
 
-    def next(self) -> None:
-        self._done += 1
-        self.seconds(0.0)
+        def seconds(done: float) -> None:
+            self._done_s[number] = done
+            share = min(1.0, sum(self._done_s) / self._whole_s)
+            passed_s = time.monotonic() - self._began_s
+            self._progress(share * 100, passed_s / share * (1 - share) if share else None)
+
+        return seconds
+
+
+def _each(work: Callable[..., Result], share: _Share, paths: list[Path], *more: list[Any]) -> list[Result]:
+    """Several files at once: work(path, …, seconds). What decodes them lets go of the interpreter meanwhile."""
+    with ThreadPoolExecutor(os.cpu_count(), "tracks") as pool:
+        return list(pool.map(work, paths, *more, map(share.of, range(len(paths)))))
 
 
 class Failed(Exception):
@@ -101,12 +111,9 @@ class Pipeline:
 
     def verify(self) -> None:
         self._leave_out_removed()
-        results: list[Verified] = []
         tracks = self._artifacts("track")
         share = _Share(self._progress, [_length_s(track) for track in tracks])
-        for artifact in tracks:
-            results.append(verify(self._local(artifact), share.seconds))
-            share.next()
+        results = _each(verify, share, [self._local(track) for track in tracks])
         if not any(result.usable for result in results):
             raise Failed("None of the tracks can be played.")
         self._write("verify.json", _RESULTS.dump_json(results))
@@ -219,7 +226,7 @@ class Pipeline:
         if film["media_type"].startswith("video/"):
             length_s = float(film["meta"]["duration_us"]) / 1e6
             share = _Share(self._progress, [length_s])
-            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg", share.seconds)
+            cues = sheet(self._local(film), length_s, self._folder / "thumbnails.jpg", share.of(0))
             self._write("thumbnails.vtt", cues.encode())
             self._upload("thumbnails.jpg", "thumbnails")
             self._upload("thumbnails.vtt", "thumbnails-index")
@@ -295,11 +302,10 @@ class Pipeline:
             known = _LEVELS.validate_json(path.read_bytes())
             if known.keys() == files:
                 return known
-        found: dict[str, Levels] = {}
-        share = _Share(self._progress, [track.duration_us / 1e6 for track in audio_tracks(whole)])
-        for track in audio_tracks(whole):
-            found[track.file] = measure(self._path(track), track, share.seconds)
-            share.next()
+        tracks = audio_tracks(whole)
+        share = _Share(self._progress, [track.duration_us / 1e6 for track in tracks])
+        measured = _each(measure, share, [self._path(track) for track in tracks], tracks)
+        found = {track.file: levels for track, levels in zip(tracks, measured, strict=True)}
         self._write("levels.json", _LEVELS.dump_json(found))
         return found
 

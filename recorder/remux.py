@@ -1,4 +1,4 @@
-"""One person alone: their own tracks are the film. Packets are copied, nothing is decoded: an hour takes seconds."""
+"""One person alone, or one voice: their tracks are the film. Packets are copied, nothing is decoded: an hour takes seconds."""
 
 import math
 import struct
@@ -21,15 +21,20 @@ AS_IT_IS: Mapping[str, float] = MappingProxyType({})
 # By so much a track may go on when its recording is over.
 MAY_OUTLAST_US = 200_000
 US = Fraction(1, 1_000_000)
+# They play while they load. A page of sound: what a lost packet may move at most, microseconds.
+OPTIONS = {".mp4": {"movflags": "+faststart"}, ".webm": {"cues_to_front": "1"}, ".ogg": {"page_duration": "100000"}}
 
 
 def suffix(whole: Manifest) -> str | None:
-    """`.webm` or `.mp4`; None where something must be drawn or mixed.
+    """`.webm`, `.mp4` or `.ogg`; None where something must be drawn or mixed.
 
-    One person who had agreed all the time, one camera that was never off, one microphone at most, no screen, one segment.
+    One person who had agreed all the time, one camera that was never off, one microphone at most, no screen, one segment. Or one
+    voice of whomever, and nothing to be seen.
     """
     video = [track for track in whole.tracks if track.kind == "video"]
     audio = [track for track in whole.tracks if track.kind == "audio"]
+    if not video and len(audio) == 1 and not _is_cut(whole):
+        return _of_voice(audio[0], whole.duration_us)
     if len(whole.participants) != 1 or _is_cut(whole) or len(whole.segments) > 1 or len(video) != 1 or len(audio) > 1:
         return None
     (camera,) = video
@@ -41,6 +46,11 @@ def suffix(whole: Manifest) -> str | None:
     if sum(end - start for start, end in agreed(whole, alone)) < whole.duration_us - MAY_LACK_US:
         return None
     return {"VP8": ".webm", "H264": ".mp4"}.get(camera.codec)
+
+
+def _of_voice(voice: Track, duration_us: int) -> str | None:
+    """Ogg says the time of a page, not of a packet: one with holes would be heard before its time."""
+    return ".ogg" if voice.codec == "Opus" and _covers(voice, duration_us) and not voice.gaps else None
 
 
 def _is_cut(whole: Manifest) -> bool:
@@ -62,7 +72,7 @@ def remux(
 ) -> None:
     """Write the film. Whole or not at all. gains: a track's file → by how much players shall make it louder, a factor."""
     partial = target.with_name("partial-" + target.name)
-    options = {"movflags": "+faststart"} if target.suffix == ".mp4" else {"cues_to_front": "1"}
+    options = OPTIONS[target.suffix]
     sources: list[Any] = [av.open(str(folder(track))) for track in whole.tracks]
     try:
         with av.open(str(partial), "w", format=target.suffix[1:], options=options) as container:

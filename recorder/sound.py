@@ -39,8 +39,11 @@ def decoded_audio(path: Path, start_us: int) -> Iterator[tuple[int, Samples]]:
     with av.open(str(path)) as container:
         if start_us < -PREROLL_US:
             go_to(container, -start_us - PREROLL_US)
-        for frame in frames_of(container, container.streams.audio[0]):
-            at = round((start_us / 1e6 + float(frame.pts * frame.time_base)) * AUDIO_HZ)
+        stream = container.streams.audio[0]
+        # Once: a fraction for each of an hour's frames takes as long as decoding it.
+        samples_a_tick = float(stream.time_base * AUDIO_HZ)
+        for frame in frames_of(container, stream):
+            at = round(start_us * AUDIO_HZ / 1e6 + frame.pts * samples_a_tick)
             for part in resampler.resample(frame):
                 yield at, np.asarray(part.to_ndarray(), np.float32)
                 at += part.samples

@@ -72,7 +72,7 @@ def track(path: Path, person: str, source: str, start_s: float, seconds: float, 
     kind = "audio" if source in ("microphone", "screen-sound") else "video"
     return Track(
         file=path.name, segment=segment, participant=person, source=source, kind=kind,
-        codec="opus" if kind == "audio" else "VP8", start_us=round(start_s * 1e6), duration_us=round(seconds * 1e6),
+        codec="Opus" if kind == "audio" else "VP8", start_us=round(start_s * 1e6), duration_us=round(seconds * 1e6),
         bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), **more,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ def manifest(seconds: float, people: list[Person], tracks: list[Track], recordin
 
 
 class Film:
-    """A finished file, decoded whole."""
+    """A finished file, decoded whole. frames: (second, picture as the decoder gave it), in order."""
 
     def __init__(self, path: Path) -> None:
         container: Any
@@ -107,14 +107,14 @@ class Film:
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=HZ)
             for frame in container.decode(*seen_or_heard):
                 if isinstance(frame, av.VideoFrame):
-                    self.frames.append((float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24")))
+                    self.frames.append((float(frame.pts * frame.time_base), frame))
                 else:
                     parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
         self.samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def picture(self, second: float) -> Any:
         """The frame shown at this time: rows of columns of RGB."""
-        return next(image for at, image in reversed(self.frames) if at <= second)
+        return next(rgb(frame) for at, frame in reversed(self.frames) if at <= second)
 
     def beeps(self) -> list[float]:
         """When a sound begins, in seconds."""
@@ -122,6 +122,11 @@ class Film:
         whole = len(self.samples) // block * block
         loud = np.sqrt((self.samples[:whole].reshape(-1, block) ** 2).mean(axis=1)) > 0.05
         return [number / 100 for number in range(len(loud)) if loud[number] and not loud[max(0, number - 10) : number].any()]
+
+
+def rgb(frame: Any) -> Any:
+    """Rows of columns of red, green and blue."""
+    return frame.to_ndarray(format="rgb24")
 
 
 def is_colour(found: Any, colour: Colour, tolerance: int = 28) -> bool:

@@ -1,15 +1,16 @@
 """The film shows and says what was recorded: decoded again, looked at where people should be, listened to when they spoke."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import tracks
-from tracks import BLUE, GREEN, RED, WHITE, Film, is_colour
+from tracks import BLUE, GREEN, RED, WHITE, Film, is_colour, rgb
 
-from recorder.compose import NothingToCompose, Wish, compose
+from recorder.compose import FORMATS, NothingToCompose, Wish, compose
 from recorder.layout import Cell, scenes
 from recorder.manifest import Consent, Event, Gap, Manifest, part_of
 from recorder.picture import CELL, CIRCLE
@@ -68,6 +69,13 @@ class Meeting:
 @pytest.fixture
 def meeting(tmp_path: Path) -> Meeting:
     return Meeting(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder's preset changes how large a film is, not what is seen in it; test_golden.py has the real one."""
+    encoder, options = FORMATS["mp4"].pictures or ("", {})
+    monkeypatch.setitem(FORMATS, "mp4", replace(FORMATS["mp4"], pictures=(encoder, options | {"preset": "ultrafast"})))
 
 
 def test_everyone_is_in_their_cell_from_joining_to_leaving(meeting: Meeting) -> None:
@@ -360,13 +368,14 @@ def test_a_quiet_voice_is_made_as_loud_as_the_others(meeting: Meeting) -> None:
         ("ogg", {"audio": "opus"}),
     ],
 )
-def test_other_kinds_of_files(meeting: Meeting, wished: str, codecs: dict) -> None:
+def test_other_kinds_of_files(tmp_path: Path, wished: str, codecs: dict) -> None:
+    meeting = Meeting(tmp_path, 2)
     meeting.joins("Ana")
-    meeting.films("Ana", RED, 0.0, 4.0)
-    meeting.says("Ana", 0.0, 4.0, [1.0])
+    meeting.films("Ana", RED, 0.0, 2.0)
+    meeting.says("Ana", 0.0, 2.0, [1.0])
     film = meeting.film(format=wished)
     assert film.codecs == codecs
-    assert film.seconds == pytest.approx(4, abs=0.15)
+    assert film.seconds == pytest.approx(2, abs=0.15)
     assert film.beeps() == pytest.approx([1.0], abs=0.05)
 
 
@@ -400,5 +409,5 @@ def test_a_late_stretch_begins_with_its_own_pictures_and_sounds(meeting: Meeting
     meeting.says("Ana", 0.0, 4.0, [1.0, 2.5])
     meeting.manifest = part_of(meeting.manifest, 2_200_000, 4_000_000)
     film = meeting.film()
-    assert all(is_colour(image[360, 320], BLUE) for _, image in film.frames)
+    assert all(is_colour(rgb(frame)[360, 320], BLUE) for _, frame in film.frames)
     assert film.beeps() == pytest.approx([0.3], abs=0.03)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 import tracks
-from tracks import BLUE, GREEN, HZ, RED, WHITE, Film, is_colour
+from tracks import BLUE, GREEN, HZ, RED, WHITE, Film, is_colour, rgb
 from workshop import Workshop
 
 from recorder.levels import TARGET_LUFS, measure
@@ -61,7 +61,7 @@ def test_pictures_voices_loudness_and_chapters_are_where_they_belong(workshop: W
     path = workshop.download(found["composed"])
     film = Film(path)
     ana, ben = (360, 320), (360, 960)
-    flashed = [at for at, image in film.frames if is_colour(image[ana], WHITE)]
+    flashed = [at for at, frame in film.frames if is_colour(rgb(frame)[ana], WHITE)]
     assert flashed[0] == pytest.approx(1.0, abs=1 / 30)
     assert flashed[-1] == pytest.approx(1.3, abs=2 / 30)
     assert onset_s(film.samples) == pytest.approx(1.0, abs=0.02)

@@ -42,7 +42,6 @@ def test_two_people_a_screen_a_camera_that_was_off_or_a_hole_must_be_drawn(alone
     assert changed(tracks=[camera, voice, camera.model_copy(update={"source": "screen"})]) is None
     assert changed(events=[Event(at_us=1_000_000, kind="camera-off", participant="pana")]) is None
     assert changed(events=[Event(at_us=0, kind="consent", participant="pana", body={"answer": "declined"})]) is None
-    assert changed(tracks=[voice]) is None
     hole = Gap(start_us=0, duration_us=3_000_000, reason="nothing came")
     assert changed(tracks=[camera.model_copy(update={"gaps": [hole]}), voice]) is None
     assert changed(duration_us=8_000_000) is None
@@ -53,6 +52,24 @@ def test_a_copied_voice_is_made_louder_by_what_its_header_says(alone: Manifest, 
     remux(alone, lambda track: tmp_path / track.file, tmp_path / "film.webm", gains={"v.webm": 1.5})
 
     assert abs(Film(tmp_path / "film.webm").samples).max() == pytest.approx(0.75, abs=0.05)
+
+
+def test_one_voice_and_nobody_seen_is_copied_into_ogg_at_its_time(alone: Manifest, tmp_path: Path) -> None:
+    voice = alone.tracks[1]
+    heard = alone.model_copy(update={"tracks": [voice], "participants": [*alone.participants, tracks.person("Ben", 0, 4)]})
+    assert suffix(heard) == ".ogg"
+
+    remux(heard, lambda track: tmp_path / track.file, tmp_path / "voice.ogg", gains={"v.webm": 1.5})
+
+    film = Film(tmp_path / "voice.ogg")
+    assert film.codecs == {"audio": "opus"}
+    assert film.beeps() == pytest.approx([1.0], abs=0.03)
+    # From zero to the voice's end: Ogg has no other beginning.
+    assert film.seconds == pytest.approx(4, abs=0.1)
+    assert abs(film.samples).max() == pytest.approx(0.75, abs=0.05)
+    hole = Gap(start_us=1_000_000, duration_us=700_000, reason="paused")
+    assert suffix(heard.model_copy(update={"tracks": [voice.model_copy(update={"gaps": [hole]})]})) is None
+    assert suffix(heard.model_copy(update={"tracks": [voice, voice]})) is None
 
 
 def test_a_stretch_is_not_copied_for_it_begins_between_key_frames(alone: Manifest) -> None:
