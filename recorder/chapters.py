@@ -29,11 +29,12 @@ def chapters(whole: Manifest) -> list[Chapter]:
         near = any(abs(person.joined_us - at_us) < APART_US for at_us in begins)
         if person.joined_us >= APART_US and not near:
             begins[person.joined_us] = word("chapter.joined", language).format(name=person.name)
+    begins = {at_us: title for at_us, title in begins.items() if 0 <= at_us < whole.duration_us}
     if not begins:
         return []
     if min(begins) > 0:
         begins[0] = word("chapter.beginning", language)
-    ordered = sorted((at_us, title) for at_us, title in begins.items() if at_us < whole.duration_us)
+    ordered = sorted(begins.items())
     ends = [at_us for at_us, _ in ordered[1:]] + [whole.duration_us]
     return [Chapter(at_us, end_us, title) for (at_us, title), end_us in zip(ordered, ends, strict=True)]
 

@@ -6,9 +6,17 @@ segments on the recording's timeline.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+# No recording is as long: what says so is wrong, and must not be worked through (a week), microseconds.
+LONGEST_US = 7 * 86_400 * 1_000_000
+# A place on a timeline, or a length. Below zero: what began before it, of a stretch that was cut out.
+At = Annotated[int, Field(ge=-LONGEST_US, le=LONGEST_US)]
+Length = Annotated[int, Field(ge=0, le=LONGEST_US)]
+# Wall time, Unix milliseconds, up to the year 9999: what a date can say.
+Wall = Annotated[int, Field(ge=0, le=253_370_764_800_000)]
 
 
 class Part(BaseModel):
@@ -20,23 +28,23 @@ class Person(Part):
 
     id: str
     name: str
-    joined_us: int = 0
-    left_us: int = 0
+    joined_us: At = 0
+    left_us: At = 0
 
 
 class Segment(Part):
     """One unbroken run of one recorder."""
 
     id: str
-    start_us: int = 0
-    duration_us: int = 0
+    start_us: At = 0
+    duration_us: Length = 0
 
 
 class Gap(Part):
     """A stretch of a track without frames; start_us from the track's own start."""
 
-    start_us: int
-    duration_us: int
+    start_us: At
+    duration_us: Length
     reason: str
 
 
@@ -52,8 +60,8 @@ class Track(Part):
     source: str
     kind: str
     codec: str
-    start_us: int = 0
-    duration_us: int = 0
+    start_us: At = 0
+    duration_us: Length = 0
     frames: int = 0
     width: int | None = None
     height: int | None = None
@@ -74,7 +82,7 @@ class Track(Part):
 class Event(Part):
     """Something that happened: joined, left, muted, screen, consent, mark, paused, resumed."""
 
-    at_us: int
+    at_us: At
     kind: str
     participant: str = ""
     body: dict[str, Any] = {}
@@ -95,7 +103,7 @@ class Consent(Part):
 class Said(Part):
     """One line of chat. participant: who wrote it; it came to the recorder at at_us."""
 
-    at_us: int
+    at_us: At
     participant: str
     text: str
 
@@ -107,8 +115,8 @@ class Manifest(Part):
     recording: str
     room: str
     title: str = ""
-    started_at_ms: int
-    duration_us: int = 0
+    started_at_ms: Wall
+    duration_us: Length = 0
     participants: list[Person] = []
     segments: list[Segment] = []
     tracks: list[Track] = []

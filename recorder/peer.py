@@ -25,6 +25,10 @@ Hear = Callable[[str], None]
 Ended = Callable[[str | None], None]
 # Longer than any page lets one write, characters.
 MOST_TEXT = 4000
+# Microphone, camera, screen, its sound and chat are five, and browsers use them again. Each unbundled one is sockets of its own.
+MOST_SECTIONS = 32
+# Before their offer.
+MOST_EARLY = 200
 _FINGERPRINT = re.compile(r"^a=fingerprint:(\S+ \S+)", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 
@@ -72,7 +76,12 @@ class Peer:
                 log.exception("participant=%s %s could not be taken in", self.participant, kind)
 
     async def offered(self, body: dict[str, Any]) -> None:
-        """Answer an offer. One of a new connection (the page's own, after a failure) replaces the one we had."""
+        """Answer an offer. One of a new connection (the page's own, after a failure) replaces the one we had.
+
+        Raises what aiortc makes of one that is none; ValueError for one that wants more than any page.
+        """
+        if body["sdp"].count("\nm=") > MOST_SECTIONS:
+            raise ValueError("an offer of more sections than any page makes")
         session = session_of(body["sdp"])
         if self._connection is not None and session != self._session:
             await self._disconnect()
@@ -141,7 +150,7 @@ class Peer:
         """Take in trickled candidates (RFC 8838); those that come before their offer wait for it."""
         for candidate in body.get("candidates", []):
             if self._connection is None or self._connection.remoteDescription is None:
-                self._early.append(candidate)
+                self._early = [*self._early, candidate][-MOST_EARLY:]
             else:
                 await self._add(self._connection, candidate)
 

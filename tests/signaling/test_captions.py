@@ -1,7 +1,16 @@
 """Captions that a host brings for a recording: WebVTT, one a language."""
 
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from people import Cast
+
+from signaling import errors
+from signaling.library import captions as brought_captions
 
 SAID = "WEBVTT\n\n00:00.000 --> 00:02.000\nGood morning\n"
 
@@ -52,3 +61,21 @@ def test_a_language_is_a_tag(cast: Cast, recording: str, language: str) -> None:
 
 def test_only_a_host_brings_captions(cast: Cast, recording: str) -> None:
     assert brings(cast, recording, SAID, token=cast.bob.token).status == 403
+
+
+lines = st.sampled_from(
+    ["WEBVTT", "", "1", "00:00.000 --> 00:02.000", "00:02.000 --> 00:00.000", "NOTE", "STYLE", "REGION", "\x00", "-->"]
+)
+
+
+@given(st.lists(lines | st.text(max_size=30), max_size=12).map("\n".join) | st.text(max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_any_text_is_captions_or_is_refused(text: str) -> None:
+    kept: list[bytes] = []
+    storage = SimpleNamespace(append=lambda _recording, _name, _offset, piece, _limit: kept.append(piece.read()))
+    server: Any = SimpleNamespace(storage=storage)
+
+    with contextlib.suppress(errors.Problem):
+        file = brought_captions.receive(server, "r", text, "en")
+        assert file["bytes"] == len(kept[0])
+        assert file["meta"]["cues"] > 0
