@@ -39,11 +39,19 @@ class Sealer:
 
     def wrapped_for(self, public: bytes) -> dict[str, Any]:
         """The body of a `chunk-key` message."""
+        iv = os.urandom(12)
+        wrapped = iv + self._wrapping(public).encrypt(iv, self._key, None)
+        return {"epoch": self.epoch, "wrapped": base64.b64encode(wrapped).decode()}
+
+    def unwrap(self, public: bytes, body: dict[str, Any]) -> bytes:
+        """The sender key in a `chunk-key` message. Raises InvalidTag."""
+        data = base64.b64decode(body["wrapped"])
+        return self._wrapping(public).decrypt(data[:12], data[12:], None)
+
+    def _wrapping(self, public: bytes) -> AESGCM:
         secret = self._private.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public))
         salt = b"".join(sorted([self.public, public]))
-        wrapping = HKDF(algorithm=SHA256(), length=32, salt=salt, info=b"letterbox chunk key").derive(secret)
-        iv = os.urandom(12)
-        return {"epoch": self.epoch, "wrapped": base64.b64encode(iv + AESGCM(wrapping).encrypt(iv, self._key, None)).decode()}
+        return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=salt, info=b"letterbox chunk key").derive(secret))
 
     def seal(self, stream: int, flags: int, n: int, plain: bytes) -> bytes:
         nonce = bytes([stream, 0, 0, 0]) + n.to_bytes(8, "big")

@@ -72,7 +72,8 @@ class HttpPeople:
 
     async def _begin(self, participant: str, public: str, streams: dict[str, str]) -> None:
         person = self._people.get(participant)
-        if person is None or person.keys.public != public:
+        is_new = person is None or person.keys.public != public
+        if person is None or is_new:
             self.close(participant)
             person = self._people[participant] = Person(Keys(self._ours, public))
             log.info("participant=%s sends over HTTP", participant)
@@ -87,6 +88,8 @@ class HttpPeople:
             self._asking = asyncio.create_task(self._ask())
         ours = base64.b64encode(self._ours.public).decode()
         await self._send(participant, "over-http", {"on": True, "public": ours, "streams": {}})
+        if is_new:
+            await self._send(participant, "chunk-key", person.keys.ours())
 
     def _end(self, participant: str, number: int) -> None:
         person = self._people[participant]

@@ -4,7 +4,9 @@ The server passes on what it cannot read. The recorder is keyed as any other par
 """
 
 import base64
+import secrets
 import struct
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -50,6 +52,12 @@ class Keys:
             raise ValueError("this key was not wrapped for us") from None
         while len(self._by_epoch) > MOST_KEYS:
             del self._by_epoch[min(self._by_epoch)]
+
+    def ours(self) -> dict[str, Any]:
+        """The body of a `chunk-key` message with a key of ours, which seals nothing: who gets one knows that we are there."""
+        iv = secrets.token_bytes(IV_BYTES)
+        wrapped = iv + self._wrapping.encrypt(iv, AESGCM.generate_key(256), None)
+        return {"epoch": 1, "wrapped": base64.b64encode(wrapped).decode()}
 
     def unseal(self, stream: int, flags: int, n: int, sealed: bytes) -> bytes | None:
         """None: its key is not here yet. Raises ValueError for what this sender did not seal."""

@@ -101,6 +101,13 @@ def test_a_key_wrapped_for_somebody_else_is_refused() -> None:
         keys.add(**theirs.wrapped_for(KeyPair().public))
 
 
+def test_who_meets_the_recorder_gets_a_key_of_its_as_of_any_participant() -> None:
+    ours, theirs = KeyPair(), Sealer()
+    keys = Keys(ours, base64.b64encode(theirs.public).decode())
+
+    assert len(theirs.unwrap(ours.public, keys.ours())) == 32
+
+
 def test_a_codec_that_changes_or_a_clock_that_begins_anew_is_another_stream() -> None:
     frame, inside = _first(packet(1))
     stream = HttpStream(HttpIntake(MICROPHONE, clear), "opus", inside.wall_us - inside.timestamp_us)
