@@ -41,6 +41,7 @@ async def examine(settings: Settings, environ: Mapping[str, str], say: Callable[
         asyncio.to_thread(_timed, lambda: [machine.folder(settings)]),
         asyncio.to_thread(_timed, lambda: machine.database(settings)),
         asyncio.to_thread(_timed, lambda: [machine.storage(settings)]),
+        asyncio.to_thread(_timed, lambda: [machine.media_over_http(settings)]),
         asyncio.to_thread(_timed, lambda: machine.broker(recorder)),
         website.website(settings.public_url, server_url, settings.recorder_key, ca_file),
         relay.relays(settings),

@@ -104,6 +104,29 @@ def storage(settings: Settings) -> Finding:
     return ok(about, "A file can be written, read and deleted.")
 
 
+def media_over_http(settings: Settings) -> Finding:
+    """Whether those whom no WebRTC reaches find each other, at whichever process they ask."""
+    about = "media over HTTP"
+    if not settings.http_media:
+        return skipped(about, "It is switched off: whom no WebRTC reaches is left out.", "LETTERBOX_HTTP_MEDIA=yes allows it.")
+    if settings.chunks_url:
+        from redis import Redis
+        from redis.exceptions import RedisError
+
+        try:
+            with Redis.from_url(settings.chunks_url, socket_timeout=3, socket_connect_timeout=3) as connection:
+                connection.ping()
+        except (RedisError, OSError) as error:
+            return failed(about, f"Redis does not answer: {error}.", "Check LETTERBOX_CHUNKS_URL, and that it runs.")
+        return ok(about, "Web processes share it through Redis.")
+    mend = "Set LETTERBOX_CHUNKS_URL, e.g. redis://host:6379/1, for all of them."
+    if settings.web_workers > 1:
+        return failed(about, f"{settings.web_workers} web processes that share no media refuse it.", mend)
+    if settings.sqlalchemy_url.startswith("postgresql"):
+        return warning(about, "This process passes it on by itself; other nodes would each know half of a call.", mend)
+    return ok(about, "The web process passes it on by itself.")
+
+
 def broker(settings: RecorderSettings | None) -> list[Finding]:
     about = "broker"
     if settings is None:

@@ -7,6 +7,7 @@ import pytest
 from people import Cast, House, Person, eventually
 from post import CAMERA, KEY, MICROPHONE, Post, record
 
+from doctor import machine
 from signaling.config import BadSetting, Settings
 
 
@@ -94,6 +95,21 @@ def test_while_redis_is_away_people_at_the_same_process_hear_each_other(sqlite, 
     alice.sends(MICROPHONE, 1)
 
     assert [chunk.n for chunk in bob.calls(want=f"{alice.id}.0.0")] == [1]
+
+
+def test_the_doctor_says_whether_processes_share_media(tmp_path, redis_url: str) -> None:
+    def told(**values: object) -> tuple[str, str]:
+        finding = machine.media_over_http(Settings(data_dir=tmp_path, **values))
+        return finding.state, finding.mend
+
+    assert told()[0] == "ok"
+    assert told(web_workers=2, chunks_url=redis_url)[0] == "ok"
+    assert told(http_media=False)[0] == "skipped"
+    assert told(database_url="postgresql://db/letterbox")[0] == "warning"
+    for broken in ({"web_workers": 2}, {"chunks_url": "redis://127.0.0.1:1/0"}):
+        state, mend = told(**broken)
+        assert state == "failed"
+        assert "LETTERBOX_CHUNKS_URL" in mend
 
 
 def test_an_address_that_is_none_stops_the_start(tmp_path) -> None:
