@@ -110,12 +110,14 @@ def run(settings: Settings) -> int:
 
 
 def doctor(settings: Settings) -> int:
-    """Is everything set up so that calls connect and are recorded? `--json` for programs."""
+    """Is everything set up so that calls connect and are recorded? `--capacity`: how much? `--json`: for programs."""
     # Only here: it knows the media side as well, which a web process never loads.
     os.environ.setdefault("LETTERBOX_RECORDER_KEY", settings.recorder_key)
     os.environ.setdefault("LETTERBOX_WORK_DIR", str(settings.data_dir / "recorder"))
-    from doctor import examination
+    from doctor import capacity, examination
 
+    if "--capacity" in sys.argv:
+        return capacity.run(settings, as_json="--json" in sys.argv)
     return examination.run(settings, os.environ, sys.argv[2:])
 
 
