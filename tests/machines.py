@@ -94,7 +94,9 @@ def shipped_nginx(folder: Path, port: int, nodes: list[int], certificate: Path, 
     """The file we ship, its CHANGE lines filled in for this machine."""
     text = SHIPPED.read_text()
     changes = {
-        "user www-data;": "", "/run/nginx.pid": f"{folder}/nginx.pid", "listen 80;": f"listen {ADDRESS}:{free_port()};",
+        # Else its workers could not write to a folder of ours.
+        "user www-data;": "user root;" if os.getuid() == 0 else "",
+        "/run/nginx.pid": f"{folder}/nginx.pid", "listen 80;": f"listen {ADDRESS}:{free_port()};",
         "listen 443 ssl": f"listen {ADDRESS}:{port} ssl", "/var/log/nginx/error.log": f"{folder}/error.log",
         "10.0.0.11:8000": f"{ADDRESS}:{nodes[0]}", "10.0.0.12:8000": f"{ADDRESS}:{nodes[1]}",
         "/etc/letsencrypt/live/call.example/fullchain.pem": str(certificate),
