@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: help run test lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-http bench-memory pictures
+.PHONY: bench-attack audit help run test lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-http bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -55,6 +55,12 @@ chaos: $(VENV)/.dev ## kill parts at random during recorded calls; MINUTES=3 SEE
 
 scale: $(VENV)/.dev ## what a larger house needs: the figures of docs/scale.md
 	$(BIN)/python -m bench.scale $(ARGS)
+
+bench-attack: $(VENV)/.dev ## 10,000 connections that say nothing, or stop in the middle, and what others notice of them
+	$(BIN)/python -m bench.attack $(ARGS)
+
+audit: $(VENV)/.dev node_modules ## known holes in what we stand on, where the advisories can be reached
+	@$(BIN)/python -m bench.advisories
 
 bench-memory: $(VENV)/.dev ## what composing four hours holds
 	$(BIN)/python -m bench.memory $(ARGS)

@@ -49,3 +49,22 @@ def test_an_administrator_signs_in_sees_the_server_makes_a_room_and_signs_out(vi
 def complaints_of(visitor: Visitor) -> list[str]:
     """Of axe-core, which is let in past the policy by the browser's own hand."""
     return complaints(visitor.page)
+
+
+def test_a_call_leaves_no_secret_and_no_description_in_any_log(visitor, whole_house):
+    ana, ben = visitor(), visitor()
+    path = ana.makes_room("Board meeting")
+    host_key = ana.page.evaluate("() => JSON.parse(localStorage.getItem('letterbox.rooms'))[0].hostKey")
+    ana.joins(path, "Ana")
+    ben.joins(path, "Ben")
+    ana.is_connected_to(1)
+    ben.is_connected_to(1)
+    tokens = [one.page.evaluate("() => letterbox.token") for one in (ana, ben)]
+
+    log = "\n".join(whole_house.log)
+
+    assert "joined as host" in log
+    assert host_key.startswith("hk_")
+    assert all(token.startswith("pt_") for token in tokens)
+    for secret in (host_key, *tokens, whole_house.admin_key, "v=0", "a=fingerprint", "a=candidate", "candidate:"):
+        assert secret not in log
