@@ -1,8 +1,10 @@
 """What runs in the lab: certificates, a name server, TURN, proxies, the house, browsers."""
 
 import ipaddress
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -42,6 +44,8 @@ def make_certificates(folder: Path, *addresses: str) -> None:
     (folder / "certificate.pem").write_bytes(server.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "key.pem").write_bytes(key.private_bytes(*plain))
+    # What a proxy that opens TLS makes its certificates with; the company's browsers trust it.
+    (folder / "opener.pem").write_bytes((folder / "ca.pem").read_bytes() + ca_key.private_bytes(*plain))
 
 
 def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -93,7 +97,10 @@ class Turn:
 
 
 def start_squid(lab: Lab, side: str, variant: str = "plain") -> subprocess.Popen[str]:
-    """A company's proxy: CONNECT to 443 and nothing else. variant: plain, password (user / secret), idle (cuts after 10 s)."""
+    """A company's proxy: CONNECT to 443 and nothing else.
+
+    variant: plain, password (user / secret), idle (cuts after 10 s), opening (it opens TLS, and could read).
+    """
     folder = lab.folder / f"squid-{side}"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o777)
@@ -107,14 +114,28 @@ auth_param basic realm Company
 acl known proxy_auth REQUIRED
 http_access deny !known
 http_access allow all""",
+        "opening": f"""sslcrtd_program /usr/lib/squid/security_file_certgen -s {folder}/made -M 4MB
+tls_outgoing_options cafile={lab.folder}/ca.pem
+acl step1 at_step SslBump1
+ssl_bump peek step1
+ssl_bump bump all
+http_access allow all""",
         "idle": "read_timeout 10 seconds\nclient_idle_pconn_timeout 10 seconds\nhttp_access allow all",
     }
+    opens = ""
+    if variant == "opening":
+        shutil.rmtree(folder / "made", ignore_errors=True)
+        subprocess.run(
+            ["/usr/lib/squid/security_file_certgen", "-c", "-s", f"{folder}/made", "-M", "4MB"], check=True, capture_output=True
+        )
+        subprocess.run(["chown", "-R", "proxy", f"{folder}/made"], check=True)
+        opens = f" ssl-bump tls-cert={lab.folder}/opener.pem generate-host-certificates=on"
     config = folder / "squid.conf"
     config.write_text(f"""acl CONNECT method CONNECT
 acl tls port 443
 http_access deny CONNECT !tls
 {rules[variant]}
-http_port {SIDES[side]}.1:{PROXY_PORT}
+http_port {SIDES[side]}.1:{PROXY_PORT}{opens}
 cache deny all
 access_log none
 cache_log /dev/null
@@ -132,9 +153,21 @@ visible_hostname proxy.test
 
 def start_buffering_proxy(lab: Lab, side: str) -> subprocess.Popen[str]:
     """A gateway that opens TLS and passes on whole answers."""
-    started = _proxies(lab, f"gate-{side}", "buffering", str(PROXY_PORT), *_pair(lab))
+    started = _proxies(lab, f"gate-{side}", "buffering", str(PROXY_PORT), *_pair(lab), str(road_of(lab, side)))
     _wait_for_port(lab, f"gate-{side}", f"{SIDES[side]}.1", PROXY_PORT)
     return started
+
+
+def road_of(lab: Lab, side: str) -> Path:
+    """What says how narrow and how long this side's road to its buffering gateway is."""
+    return lab.folder / f"road-{side}.json"
+
+
+def make_road(lab: Lab, side: str, **says: float) -> None:
+    """kbit, delay_ms: each way; without, as it is. In one step, since the gateway reads it at any time."""
+    partial = lab.folder / f"road-{side}.partial"
+    partial.write_text(json.dumps(says))
+    partial.replace(road_of(lab, side))
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -2,13 +2,16 @@
 
 dns ADDRESS [silent]: answers for the lab's names, and knows no others; or hears and says nothing.
 tls PORT TARGET_PORT CERTIFICATE KEY ADDRESS: ends TLS in front of the house, as a reverse proxy does.
-buffering PORT CERTIFICATE KEY: a gateway that opens TLS, reads each answer whole, and only then passes it on.
+buffering PORT CERTIFICATE KEY ROAD: a gateway that opens TLS, reads each answer whole, and only then passes it on.
+    ROAD: a file that may say, at any time, how narrow the road to it is and how long: {"kbit": 250, "delay_ms": 20}, each way.
 """
 
 import asyncio
+import json
 import socket
 import ssl
 import sys
+from pathlib import Path
 
 from tests.networks.lab import NAMES
 
@@ -72,7 +75,26 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         pass
 
 
-async def buffering(port: str, certificate: str, key: str) -> None:
+class Way:
+    """One direction of a road, shared by all who take it: one byte after the other, and each some time on its way."""
+
+    def __init__(self, road: Path) -> None:
+        self._road = road
+        self._free_s = 0.0
+
+    async def take(self, size: int) -> None:
+        """Returns when so many bytes have come to its end."""
+        says = json.loads(self._road.read_text() or "{}") if self._road.exists() else {}
+        now_s = asyncio.get_running_loop().time()
+        if kbit := says.get("kbit"):
+            self._free_s = max(self._free_s, now_s) + size * 8 / (kbit * 1000)
+        arrives_s = max(self._free_s, now_s) + says.get("delay_ms", 0) / 1000
+        if arrives_s > now_s:
+            await asyncio.sleep(arrives_s - now_s)
+
+
+async def buffering(port: str, certificate: str, key: str, road: str) -> None:
+    up, down = Way(Path(road)), Way(Path(road))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
@@ -89,7 +111,7 @@ async def buffering(port: str, certificate: str, key: str) -> None:
             await writer.drain()
             await writer.start_tls(context)
             while True:
-                await _one_exchange(reader, writer, host)
+                await _one_exchange(reader, writer, host, up, down)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ssl.SSLError, ValueError):
             pass
         finally:
@@ -99,10 +121,11 @@ async def buffering(port: str, certificate: str, key: str) -> None:
     await server.serve_forever()
 
 
-async def _one_exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
+async def _one_exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, up: Way, down: Way) -> None:
     """One request of a browser's, and its whole answer."""
     line, fields = await _head(reader)
     sent = await _body(reader, fields)
+    await up.take(len(line) + sum(len(name) + len(value) + 4 for name, value in fields) + len(sent))
     unchecked = ssl.create_default_context()
     unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
     inside, outside = await asyncio.open_connection(host, 443, ssl=unchecked, server_hostname=host)
@@ -110,7 +133,9 @@ async def _one_exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     status, answered = await _head(inside)
     whole = await _body(inside, answered, until_end=True)
     outside.close()
-    writer.write(_message([status, *_kept(answered)], whole))
+    passed = _message([status, *_kept(answered)], whole)
+    await down.take(len(passed))
+    writer.write(passed)
     await writer.drain()
 
 

@@ -19,7 +19,8 @@ LETTERBOX_WRITE_NETWORKS=1 make test ARGS="tests/networks"     # as root
 |---|---|---|---|---|---|
 """
 FOOT = """
-Where no WebRTC media passes at all the page says so within five seconds, chat goes through the mailbox, and trying goes on.
+Where no WebRTC media passes at all the page says so within five seconds and the call goes on over plain HTTP; WebRTC is
+tried again and again, and taken when it passes.
 The page `/check` asks a network about itself; [deploy/coturn](../deploy/coturn/README.md) sets up the relay most of these need.
 """
 

@@ -175,17 +175,21 @@ def test_two_people_see_hear_and_record_each_other(network, call, seen):
     seen.note(network.name, "yes", "yes", f"{network.path}{f', over {by}' if by else ''}", took_s, "yes")
 
 
-def test_where_no_media_passes_the_page_says_so_and_chat_goes_through_the_mailbox(call, seen):
+def test_where_no_webrtc_passes_the_page_says_so_and_media_and_chat_go_over_http(call, seen):
     two = call(BUFFERING)
 
     two.begins()
 
     for one in two.people:
         one.page.wait_for_function("() => letterbox.peers()[0]?.state === 'no-path'")
-        assert "No way through this network" in one.page.inner_text(".tile:not(.mine) .state")
+        one.page.wait_for_function("() => letterbox.peers()[0].road === 'http' && letterbox.peers()[0].http.shown > 0")
+        assert (
+            one.page.get_attribute(".tile:not(.mine) .link", "aria-label")
+            == "Over HTTP: quality is limited by your network's proxy"
+        )
     two.chats(two.ana, "Can you read this?")
     eventually(lambda: two.reads(two.ben) == ["Can you read this?"], LIMIT_S)
-    seen.note(BUFFERING.name, "yes", "no", "none", None, "no")
+    seen.note(BUFFERING.name, "yes", "yes", "over HTTP", None, "yes")
 
 
 def test_who_opens_the_page_where_no_media_passes_is_told_before_joining(call):
@@ -238,15 +242,17 @@ def test_a_tunnel_that_is_cut_in_mid_call_is_dug_again(call):
     two.ben.media_flows_from(1)
 
 
-def test_a_relay_that_is_down_is_tried_until_it_is_back(call, lab, turn):
+def test_a_relay_that_is_down_is_tried_until_it_is_back_and_http_is_left_for_it(call, lab, turn):
     two = call(Network("", **both("symmetric"), path="relay"))
     turn.stop()
     two.begins()
-    two.ana.page.wait_for_function("() => letterbox.peers()[0]?.state === 'no-path'")
+    two.ana.page.wait_for_function("() => letterbox.peers()[0]?.road === 'http'")
 
     turn.start()
 
     two.ana.is_connected_to(1)
+    for one in two.people:
+        one.page.wait_for_function("() => letterbox.peers()[0].road === 'webrtc'")
     two.ana.media_flows_from(1)
 
 

@@ -294,6 +294,19 @@ test("no more is under way than the server keeps, and receiving makes room", asy
   assert.ok(channel.bufferedAmount < before);
 });
 
+test("a channel that one side closes is closed on the other, after what was sent before", async () => {
+  const { ana, got, channels } = ends();
+  const channel = ana.open("ben", "file");
+  channel.send("the last");
+
+  channel.close();
+  for (let round = 0; round < 10; round += 1) await ana.pump(900, 100);
+
+  assert.deepEqual(got.ben, ["the last"]);
+  assert.equal(channels.file.readyState, "closed");
+  assert.throws(() => channel.send("more"), /closed/);
+});
+
 test("who sends is told when there is room again", async () => {
   const { ana } = ends();
   const channel = ana.open("ben", "file");

@@ -7,6 +7,7 @@ import { DATA } from "./wire.js";
 
 const TEXT = 0;
 const BYTES = 1;
+const CLOSE = 2;
 const MORE = 128;
 /** Beyond what was received the server takes no more than twice this. */
 const MOST_OUTSTANDING = 384 * 1024;
@@ -66,6 +67,13 @@ export class HttpChannel extends EventTarget {
   }
 
   close() {
+    if (this.readyState !== "open") return;
+    this.put(CLOSE, new Uint8Array());
+    this.end();
+  }
+
+  /** The other side has closed it, or is gone. */
+  end() {
     if (this.readyState === "closed") return;
     this.readyState = "closed";
     this.tell("close", new Event("close"));
@@ -140,7 +148,6 @@ export class Data {
     this.isPutting = true;
     while (this.waiting.length > 0 && this.credit >= Math.min(this.waiting[0].size, MOST_PART) && this.unreceived < MOST_OUTSTANDING) {
       const { channel, plain, size } = /** @type {(typeof this.waiting)[0]} */ (this.waiting.shift());
-      if (channel.readyState !== "open") continue;
       this.credit -= plain.length;
       this.outstanding.set(await this.put(plain), plain.length);
       channel.sent(size);
@@ -169,6 +176,10 @@ export class Data {
     const label = read.decode(plain.subarray(at + 2, at + 2 + plain[at + 1]));
     at += 2 + plain[at + 1];
     const key = `${from} ${label}`;
+    if (kind === CLOSE) {
+      this.channels.get(key)?.end();
+      return;
+    }
     const isNew = this.channels.get(key)?.readyState !== "open";
     const channel = this.open(from, label);
     if (isNew) this.onChannel(from, channel);
@@ -188,7 +199,7 @@ export class Data {
       if (!key.startsWith(`${id} `)) continue;
       this.channels.delete(key);
       this.parts.delete(key);
-      channel.close();
+      channel.end();
     }
   }
 }
