@@ -14,7 +14,7 @@ ROWS = [
     {"config"},
     {"models", "limits", "bursts", "chunks.wire"},
     {"db", "chunks.ring"},
-    {"mailbox", "library.storage", "tally"},
+    {"mailbox", "library.storage", "library.archives", "tally"},
     {"library.disk", "library.s3"},
     {"wakeup", "delivery", "metrics"},
     {"several", "chunks.relay"},

@@ -10,11 +10,10 @@ from flask import Response, current_app, redirect, request
 from sqlalchemy import Connection, Row
 from werkzeug.http import dump_options_header
 from werkzeug.wsgi import wrap_file
-from zipstream import ZipStream
 
 from signaling import auth, calls, clock, errors
 from signaling.calls import api, call, noted, server
-from signaling.library import recordings, shares
+from signaling.library import archives, recordings, shares
 from signaling.library.storage import Storage
 
 # What browsers show without running anything of it.
@@ -43,13 +42,16 @@ def archive(recording: str) -> Any:
         name, files = recordings.archive(connection, recording)
         still_shared(connection, share, files)
     _note("downloaded", by, recording, name)
-    packed = ZipStream(sized=True)
-    for row in files:
-        packed.add(_chunks(server().storage, row.path), row.name, size=row.bytes)
-    response = Response(iter(packed), content_type="application/zip")
-    response.content_length = len(packed)
+    packed = archives.Archive([archives.Member(row.name, row.bytes, row.created_at_ms) for row in files])
+    # Opened when its turn comes: long after the request has been answered.
+    contents = [_chunks(server().storage, row.path) for row in files]
+    response = Response(packed.content(contents), content_type="application/zip", direct_passthrough=True)
+    response.set_etag(recordings.digest_of(files))
     response.headers["Content-Disposition"] = _disposition(name, "attachment")
-    response.headers["Cache-Control"] = "private, no-store"
+    response.make_conditional(request.environ, accept_ranges=True, complete_length=packed.size_bytes)
+    if response.status_code == 200:
+        response.content_length = packed.size_bytes
+    response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -4,6 +4,7 @@
 conditional update, so that two who try at once do it once. Everyone in the room sees it through their mailbox.
 """
 
+import hashlib
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -629,6 +630,11 @@ def artifact(connection: Connection, artifact_id: str) -> Row[Any]:
     if row is None:
         raise errors.no_such_file()
     return row
+
+
+def digest_of(files: list[Row[Any]]) -> str:
+    """What tells one archive from another: which bytes are in it under which names."""
+    return hashlib.sha256("".join(f"{row.sha256} {row.created_at_ms} {row.name}\n" for row in files).encode()).hexdigest()
 
 
 def archive(connection: Connection, recording: str) -> tuple[str, list[Row[Any]]]:

@@ -1,5 +1,6 @@
 """A recording on the server: asked for, claimed, followed, lost and found, finished, downloaded, deleted."""
 
+import calendar
 import hashlib
 import io
 import zipfile
@@ -389,6 +390,29 @@ def test_everything_comes_as_one_zip_of_the_length_that_was_said(cast: Cast) -> 
     assert cast.door.get(found["archive"].split("=")[0] + "=" + film["url"].split("=")[1]).status == 403, (
         "a file's link is no key"
     )
+
+
+def test_archive_that_was_cut_goes_on_with_the_very_same_bytes(cast: Cast, later) -> None:
+    cast.recorded({"ana.webm": b"picture" * 100_000, "ben.webm": b"sound"})
+    url = cast.door.get(f"rooms/{cast.room}/recordings", cast.host_key)["recordings"][0]["archive"]
+    whole = cast.door.get(url)
+    began = clock.now_ms()
+    later(3600)
+
+    etag, cut, parts = whole.headers["ETag"], 333_333, [whole.content[:333_333]]
+    while sum(map(len, parts)) < len(whole.content):
+        part = cast.door.get(url, Range=f"bytes={sum(map(len, parts))}-", If_Range=etag)
+        assert part.status == 206
+        assert part.headers["Content-Range"].endswith(f"/{len(whole.content)}")
+        parts.append(part.content[:cut])
+
+    assert b"".join(parts) == whole.content
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as packed:
+        dated = {calendar.timegm((*one.date_time, 0, 0, 0)) for one in packed.infolist()}
+    assert all(abs(at_s - began / 1000) < 600 for at_s in dated)
+    changed = cast.door.get(url, Range="bytes=5-", If_Range='"another"')
+    assert (changed.status, changed.content) == (200, whole.content)
+    assert cast.door.get(url, Range="bytes=99999999-").status == 416
 
 
 def test_another_rooms_host_sees_neither_list_nor_file_nor_may_delete(cast: Cast, film: dict) -> None:
