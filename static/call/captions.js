@@ -36,6 +36,8 @@ export class Captions {
     /** Oldest first. @type {Caption[]} */
     this.captions = [];
     this.toldAtMs = 0;
+    /** Whose wish we know: nobody is told of it twice. @type {Set<string>} */
+    this.readers = new Set();
   }
 
   /**
@@ -64,11 +66,18 @@ export class Captions {
    * @returns {boolean} whether it was ours to take
    */
   take(from, body) {
-    if (body.captions === "please") this.onWanted(from);
+    if (body.captions === "please") this.wanted(from);
     else if (typeof body.caption !== "string") return false;
     else if (body.of === undefined) this.put({ speaker: from.id, name: from.name, by: "", text: body.caption, isFinal: body.final === true });
     else this.takeFor(from, body);
     return true;
+  }
+
+  /** @param {Participant} from */
+  wanted(from) {
+    if (this.readers.has(from.id)) return;
+    this.readers.add(from.id);
+    this.onWanted(from);
   }
 
   /**

@@ -78,6 +78,7 @@ test("what is no caption is left to others, and a very long one is cut", (contex
   assert.equal(one.captions.take(ben, { text: "a line of chat" }), false);
   assert.equal(one.captions.take(ben, { caption: 7 }), false);
   assert.equal(one.captions.take(ben, { captions: "please" }), true);
+  one.captions.take(ben, { captions: "please" });
   one.captions.take(ben, { caption: "x".repeat(10_000), final: true });
 
   assert.deepEqual(one.wanted, ["Ben"]);
