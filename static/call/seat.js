@@ -14,7 +14,11 @@ export class SeatKept {
 
   /** @returns {Seat | null} */
   get() {
-    return JSON.parse(this.storage.getItem(this.key) ?? "null");
+    try {
+      return JSON.parse(this.storage.getItem(this.key) ?? "null");
+    } catch {
+      return null;
+    }
   }
 
   /** @param {Seat} seat */
