@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from signaling import audit, auth, cors, errors, hot, ids, metrics, proxies, rooms
 from signaling.lean import Later
+from signaling.openapi import document
 from signaling.server import Server, Transaction
 
 PREFIX = "/api/v1"
@@ -249,9 +250,9 @@ def install(app: Flask) -> None:
     allowed = server_of(app).settings.embed_origins
 
     @app.url_value_preprocessor
-    def refuse_nul(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-        # PostgreSQL has no NUL in a text: no name with one can exist.
-        if any("\0" in str(value) for value in (values or {}).values()):
+    def refuse_what_no_row_has(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+        # PostgreSQL has no NUL in a text, no database a number of any length: nothing can be called so.
+        if any("\0" in str(value) or (isinstance(value, int) and value > 2**53) for value in (values or {}).values()):
             raise NotFound
 
     @app.before_request
@@ -281,49 +282,4 @@ def install(app: Flask) -> None:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document of everything registered by `call`."""
-    paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {"Problem": PROBLEM}
-    for item in described:
-        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", item["path"])
-        operation: dict[str, Any] = {
-            "summary": item["summary"],
-            "x-who": item["who"],
-            "operationId": re.sub(r"\W+", "_", f"{item['method'].lower()}{path}").strip("_"),
-            "parameters": [
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-                for name in re.findall(r"{(\w+)}", path)
-            ],
-            "responses": {
-                "2XX": {"description": "Done", "content": {item["carries"]: {}}},
-                "4XX": {
-                    "description": "Refused",
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                },
-            },
-        }
-        if item["who"] != "anyone":
-            operation["security"] = [{"bearer": []}]
-        if item["shape"] is not None:
-            shape = item["shape"].model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= shape.pop("$defs", {})
-            schemas[item["shape"].__name__] = shape
-            reference = {"$ref": f"#/components/schemas/{item['shape'].__name__}"}
-            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
-        elif item["carries"] != "application/json":
-            operation["requestBody"] = {"required": False, "content": {item["carries"]: {}}}
-        paths.setdefault(PREFIX + path, {})[item["method"].lower()] = operation
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Letterbox", "version": "1", "description": "See PROTOCOL.md."},
-        "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
-    }
-
-
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
-    },
-}  # fmt: skip
+    return document(described, PREFIX)

@@ -36,7 +36,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Call:
-    """One call. says: the contract's words about it, in parts: (kind, text) with kind `text`, `code` or `block`."""
+    """One call. query: what its address may say behind the `?`; statuses: all it may answer with, refusals among them;
+    says: the contract's words about it, in parts: (kind, text) with kind `text`, `code` or `block`."""
 
     id: str
     method: str
@@ -44,6 +45,8 @@ class Call:
     summary: str
     who: str
     fields: tuple[Field, ...]
+    query: tuple[Field, ...]
+    statuses: tuple[str, ...]
     says: tuple[tuple[str, str], ...]
     curl: str
 
@@ -87,9 +90,17 @@ def _call(method: str, path: str, operation: dict[str, Any], schemas: dict[str, 
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     return Call(
         id=operation["operationId"], method=method, path=path, summary=operation["summary"], who=who,
-        fields=tuple(fields_of(body, schemas)) if body else (), says=tuple(words(method, path, contract)),
+        fields=tuple(fields_of(body, schemas)) if body else (), query=tuple(fields_of(_behind(operation), schemas)),
+        statuses=tuple(operation["responses"]), says=tuple(words(method, path, contract)),
         curl=curl(method, path + query(method, path, contract), who, example(body, schemas) if body else None),
     )  # fmt: skip
+
+
+def _behind(operation: dict[str, Any]) -> dict[str, Any]:
+    """The parameters behind the `?`, as an object would have them for members."""
+    found = [one for one in operation["parameters"] if one["in"] == "query"]
+    required = [one["name"] for one in found if one["required"]]
+    return {"properties": {one["name"]: one["schema"] for one in found}, "required": required}
 
 
 # -- a body's members ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from typing_extensions import TypedDict  # pydantic takes typing's own only from Python 3.12 on
 
 # PostgreSQL stores no NUL in a text; people's names have no control characters at all.
 NO_NUL = r"^[^\x00]*$"
@@ -16,12 +17,11 @@ def as_text(value: dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _sayable(value: dict[str, Any]) -> dict[str, Any]:
-    as_text(value)
+def _sayable(value: "Meta") -> "Meta":
+    as_text({**value})
     return value
 
 
-Object = Annotated[dict[str, Any], AfterValidator(_sayable)]
 Id = Annotated[str, Field(min_length=1, max_length=12, pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PLAIN)]
 Number = Annotated[int, Field(ge=0, le=2**53)]
@@ -170,6 +170,14 @@ class End(Body):
     duration_ms: Number = 0
 
 
+class Meta(TypedDict, total=False):
+    """What the pipeline says of a file. participant: whose track it is; version: which film. The rest is kept as it comes."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    participant: Annotated[str, Field(max_length=12, pattern=NO_NUL)]
+    version: Annotated[int, Field(ge=1, le=10**6)]
+
+
 class File(Body):
     name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
     kind: Literal[
@@ -179,7 +187,7 @@ class File(Body):
     media_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$", max_length=80)]
     bytes: Number
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    meta: Object = {}
+    meta: Annotated[Meta, AfterValidator(_sayable)] = {}
 
 
 class ClaimJob(Body):

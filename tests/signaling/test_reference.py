@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from signaling import calls, reference
+from signaling import answers, calls, openapi, reference
 from signaling.api import api  # noqa: F401 - describes every call
 from tests.people import House
 
@@ -45,6 +45,21 @@ def test_every_member_of_every_body_is_on_the_page_with_its_call():
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
         members = schemas.get(content.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
         assert set(members) <= named[operation["operationId"]], path
+
+
+def test_every_parameter_and_every_status_is_on_the_page_with_its_call():
+    shown = {call.id: call for call in all_calls()}
+
+    for _, path, operation in operations():
+        behind = {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+        assert {one.name for one in shown[operation["operationId"]].query} == behind, path
+        assert shown[operation["operationId"]].statuses == tuple(operation["responses"]), path
+
+
+def test_every_call_says_what_it_answers():
+    told = {(item["method"], openapi.template(item["path"])) for item in calls.described}
+
+    assert told == answers.SAYS.keys()
 
 
 def test_each_call_says_what_the_contract_says_of_it():
