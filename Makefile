@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: bench-attack audit help run test lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-http bench-memory pictures
+.PHONY: bench-attack audit help run test fuzz lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-http bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -25,6 +25,9 @@ test: $(VENV)/.dev ## all tests, browsers included
 	$(BIN)/python -m pytest $(ARGS)
 	LETTERBOX_WORKER_CLASS=gthread $(BIN)/python -m pytest tests/signaling/test_presence.py tests/signaling/test_operations.py
 	@if command -v npm >/dev/null; then npm run --silent test; else echo "npm is not installed: the JavaScript tests were skipped"; fi
+
+fuzz: $(VENV)/.dev ## thousands of calls made up from the OpenAPI document, at a real server: CASES=20000
+	CASES=$(or $(CASES),20000) $(BIN)/python -m pytest --timeout=0 tests/fuzz $(ARGS)
 
 lint: $(VENV)/.dev node_modules ## formatter, linters, types
 	$(BIN)/ruff check .
