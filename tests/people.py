@@ -152,7 +152,8 @@ class Gunicorn(Door):
                 stdout=log,
                 stderr=log,
             )
-        eventually(self._is_up, 20)
+        # Only as slow as the machine is: where much else runs, importing takes its time.
+        eventually(self._is_up, 90)
         return self
 
     def _is_up(self) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from signaling.worker import INCOMPLETE, HotRequest, end_of_chunks, read_hot
+from tests.conftest import make_settings
 from tests.people import RECORDER_KEY, Gunicorn, eventually
 
 PARKING = {"LETTERBOX_WORKER_CLASS": "signaling.worker.ParkingWorker"}
@@ -82,9 +84,14 @@ def test_a_body_that_is_not_whole_yet_is_waited_for():
 # -- a real worker -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def server(sqlite, serve) -> Gunicorn:
-    return serve(sqlite.settings(max_body_bytes=200_000), **PARKING)
+@pytest.fixture(scope="module")
+def server(migrated_sqlite, tmp_path_factory) -> Iterator[Gunicorn]:
+    """One for all: nothing that is sent here may harm who comes after."""
+    folder = tmp_path_factory.mktemp("worker")
+    shutil.copy(migrated_sqlite, folder / "letterbox.db")
+    started = Gunicorn(make_settings(folder, max_body_bytes=200_000, rooms_per_address="10000/hour"), environ=PARKING)
+    yield started.start()
+    started.close()
 
 
 @contextlib.contextmanager
