@@ -61,6 +61,7 @@ export class Duplex {
     this.restUntilMs = -Infinity;
     this.stopping = new AbortController();
     this.isRunning = false;
+    this.isUrgent = false;
   }
 
   /** Opposite: stop(). */
@@ -101,7 +102,13 @@ export class Duplex {
     return this.outbox.ageMs(this.now());
   }
 
-  /** What is wanted has changed, or there is something to send. */
+  /** What is wanted has changed: those that listen say what was wanted before. */
+  ask() {
+    this.isUrgent = true;
+    this.go();
+  }
+
+  /** Send what is due, and listen. */
   go() {
     if (!this.isRunning) return;
     clearTimeout(this.timer);
@@ -135,8 +142,9 @@ export class Duplex {
     const isDue = !this.outbox.isEmpty && now >= this.sentMs + this.batchMs;
     // While we send anyway, what we send listens as well.
     const isQuiet = now - this.sentMs > 2 * this.batchMs;
-    const listens = this.held < (isQuiet ? this.listeners : this.listeners - 1) && this.wishes().length > 0;
+    const listens = this.isUrgent || this.held < (isQuiet ? this.listeners : this.listeners - 1);
     if (!isDue && !listens) return undefined;
+    this.isUrgent = false;
     const chunks = this.outbox.take(now);
     const lost = this.outbox.lost();
     if (lost.length > 0) this.lost(lost);

@@ -25,7 +25,7 @@ export const isAble = () =>
  * @typedef {object} OverHttpEvents
  * @property {(id: string, track: MediaStreamTrack, source: Source) => void} track
  * @property {(id: string, source: Source) => void} trackEnded
- * @property {(id: string) => void} begun                        we can hear them, if they speak
+ * @property {(id: string) => void} begun                        both know of it
  * @property {(id: string, channel: HttpChannel) => void} channel  somebody has opened one
  * @property {(error: Error) => void} refused                    the server carries no media for us
  */
@@ -106,8 +106,11 @@ export class OverHttp {
     pair.meet(body.public);
     pair.offer(body.streams ?? {});
     if (!pair.hasTold) await this.invite(pair);
-    if (isNew) this.tell(id, "chunk-key", await pair.wrapped(await this.sending.key));
-    this.duplex.go();
+    if (isNew) for (const key of await Promise.all(this.sending.keys)) this.tell(id, "chunk-key", await pair.wrapped(key));
+    if (pair.closed) return;
+    this.duplex.start();
+    this.duplex.ask();
+    if (isNew) this.on.begun(id);
   }
 
   /**
@@ -117,12 +120,8 @@ export class OverHttp {
   async takeKey(id, body) {
     const pair = this.pairs.get(id);
     if (!pair) return;
-    const isFirst = pair.keys.size === 0;
     await pair.takeKey(body);
-    if (pair.closed) return;
-    this.duplex.start();
-    this.duplex.go();
-    if (isFirst) this.on.begun(id);
+    this.duplex.ask();
   }
 
   /**

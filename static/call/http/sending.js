@@ -31,7 +31,10 @@ export class Sending {
     this.counts = new Map();
     /** @type {Record<string, import("./wire.js").Asked>} */
     this.asked = {};
-    this.key = newSenderKey(1);
+    this.epoch = 1;
+    this.key = newSenderKey(this.epoch);
+    /** Those that chunks are sealed with now, or soon: what a newcomer needs. */
+    this.keys = [this.key];
     this.mostHeight = Infinity;
     this.isBusy = false;
     this.busyMs = -Infinity;
@@ -66,10 +69,13 @@ export class Sending {
    * @param {(key: import("./seal.js").SenderKey) => Promise<unknown>} give
    */
   async changeKey(give) {
-    const { epoch } = await this.key;
-    const next = await newSenderKey(epoch + 1);
-    await give(next);
-    setTimeout(() => (this.key = Promise.resolve(next)), KEY_SPREADS_MS);
+    const next = newSenderKey((this.epoch += 1));
+    this.keys.push(next);
+    await give(await next);
+    setTimeout(() => {
+      this.key = next;
+      this.keys.splice(0, this.keys.indexOf(next));
+    }, KEY_SPREADS_MS);
   }
 
   /**
