@@ -129,6 +129,17 @@ test("a larger picture comes only after there has been room for it for a while",
   assert.ok(heightAt(1500, 3200) > first);
 });
 
+test("a machine that is too slow gets a smaller picture, and is not asked for a larger one soon", () => {
+  const ladder = new Ladder();
+  const heightAt = (nowMs, isBusy = false) => ladder.plan({ kbit: 2000, isJammed: false, isBusy, pictures: ["camera"] }, nowMs).pictures.get("camera").height;
+  const first = heightAt(0);
+
+  assert.ok(heightAt(100, true) < first);
+  assert.ok(heightAt(20_000) < first);
+  heightAt(32_000);
+  assert.equal(heightAt(34_000), first);
+});
+
 test("headers never take most of a narrow road", () => {
   const { batchMs } = new Ladder().plan({ kbit: 100, isJammed: false, isBusy: false, pictures: [] }, 0);
 

@@ -26,17 +26,16 @@ const HEADS = 0.25;
 const BATCH_MS = { least: 20, most: 120 };
 /** Sealing and numbering, per packet of sound. */
 const SOUND_HEAD_BITS = 59 * 8;
-/** Below it there is little sound in large packets. */
-const POOR_KBIT = 180;
+/** Below the one there is little sound in large packets, until there is more than the other. */
+const POOR_KBIT = { below: 160, until: 220 };
 /** A larger picture only when there has been room for it for so long. */
 const PATIENCE_MS = 3000;
 const ROOM = 1.15;
+/** A machine that was too slow is not asked for more before. */
+const BUSY_MS = 30_000;
 
 /** @param {number} kbit */
 const batchMs = (kbit) => Math.round(Math.min(BATCH_MS.most, Math.max(BATCH_MS.least, (HEAD_BYTES * 8) / (HEADS * kbit))));
-
-/** @param {number} kbit */
-const soundFor = (kbit) => (kbit < POOR_KBIT ? { kbit: 16, frameMs: 60 } : { kbit: 32, frameMs: 20 });
 
 /** @param {{kbit: number, frameMs: number}} sound */
 const costOf = ({ kbit, frameMs }) => kbit + SOUND_HEAD_BITS / frameMs;
@@ -45,6 +44,13 @@ export class Ladder {
   constructor() {
     /** @type {Map<string, {step: number, roomSinceMs: number}>} camera, screen → on which step; -1: none */
     this.at = new Map();
+    this.isPoor = false;
+  }
+
+  /** @param {number} kbit */
+  soundFor(kbit) {
+    this.isPoor = kbit < (this.isPoor ? POOR_KBIT.until : POOR_KBIT.below);
+    return this.isPoor ? { kbit: 16, frameMs: 60 } : { kbit: 32, frameMs: 20 };
   }
 
   /**
@@ -59,7 +65,7 @@ export class Ladder {
    * @returns {{batchMs: number, sound: {kbit: number, frameMs: number}, pictures: Map<string, Picture | null>}}
    */
   plan({ kbit, isJammed, isBusy, pictures, mostHeight = 540, limitKbit = Infinity }, nowMs) {
-    const sound = soundFor(kbit);
+    const sound = this.soundFor(kbit);
     const left = kbit * (1 - HEADS) - costOf(sound);
     const hasBoth = pictures.includes("camera") && pictures.includes("screen");
     /** @type {Map<string, Picture | null>} */
@@ -85,8 +91,10 @@ export class Ladder {
     const fits = Math.min(most, steps.findLastIndex(({ from }) => kbit >= from));
     const now = this.at.get(which) ?? { step: Math.min(fits, 1), roomSinceMs: Infinity };
     const next = steps[now.step + 1];
-    if (fits < now.step || isBusy) {
-      Object.assign(now, { step: isBusy ? Math.max(0, Math.min(fits, now.step - 1)) : fits, roomSinceMs: Infinity });
+    if (isBusy) {
+      Object.assign(now, { step: Math.min(fits, Math.max(0, now.step - 1)), roomSinceMs: nowMs + BUSY_MS });
+    } else if (fits < now.step) {
+      Object.assign(now, { step: fits, roomSinceMs: Infinity });
     } else if (next && fits > now.step && kbit >= next.from * ROOM) {
       if (now.roomSinceMs === Infinity) now.roomSinceMs = nowMs;
       if (nowMs - now.roomSinceMs >= PATIENCE_MS) Object.assign(now, { step: now.step + 1, roomSinceMs: Infinity });

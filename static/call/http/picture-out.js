@@ -10,7 +10,7 @@ import { eachFrame } from "./frames.js";
 
 /** A bitrate that differs by less is not worth telling the encoder. */
 const DIFFERS = 0.12;
-/** What one key frame asked for is the answer to. */
+/** How long a key frame takes to be seen by who has asked. */
 const KEY_MS = 400;
 /** A frame a little early is in time. */
 const EARLY = 0.8;
@@ -45,8 +45,9 @@ export class PictureOut {
     this.plan = plan;
   }
 
+  /** Asked again while the one just made is on its way: that is the answer. */
   wantKey() {
-    this.key.isWanted = true;
+    if (performance.now() - this.key.givenMs > KEY_MS) this.key.isWanted = true;
   }
 
   /** Whether this machine was too slow since the last look. */
@@ -79,7 +80,7 @@ export class PictureOut {
     this.configure(frame, plan);
     // Not drifting: the next is due so long after this one was.
     this.takenMs = Math.max(now - 1000 / plan.fps, Math.min(now, this.takenMs + 1000 / plan.fps));
-    const keyFrame = this.key.isWanted && now - this.key.givenMs > KEY_MS;
+    const keyFrame = this.key.isWanted;
     if (keyFrame) this.key = { isWanted: false, givenMs: now };
     const stamped = new VideoFrame(frame, { timestamp: Math.round(capturedMs * 1000) });
     this.encoder.encode(stamped, { keyFrame });
