@@ -42,6 +42,15 @@ def session_of(sdp: str) -> tuple[str, str]:
     return fingerprint[1] if fingerprint else "", ufrag[1] if ufrag else ""
 
 
+def line_in(data: str | bytes) -> str:
+    """What anybody writes into the channel `chat`; only what the page sends is a line, anything else is ""."""
+    try:
+        text = json.loads(data)["text"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return text[:MOST_TEXT] if isinstance(text, str) and text.strip() else ""
+
+
 class Peer:
     """send(kind, body) → to this participant's mailbox. sink: every frame it sends us. ended: a source is sent no more.
     hear: every line of chat, by the data channel `chat`.
@@ -124,13 +133,9 @@ class Peer:
         return connection
 
     def _said(self, data: str | bytes) -> None:
-        """What anybody writes into the channel; only what the page sends is a line of chat."""
-        try:
-            text = json.loads(data)["text"]
-        except (ValueError, KeyError, TypeError):
-            return
-        if isinstance(text, str) and text.strip():
-            self._hear(text[:MOST_TEXT])
+        text = line_in(data)
+        if text:
+            self._hear(text)
 
     def _listen(self, connection: RTCPeerConnection) -> None:
         for transceiver in connection.getTransceivers():

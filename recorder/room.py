@@ -20,7 +20,7 @@ from recorder.clock import now_us
 from recorder.config import Settings
 from recorder.ice import IceServers
 from recorder.mailbox import Gone, Mailbox
-from recorder.peer import Peer
+from recorder.peer import Peer, line_in
 from recorder.segment import LiveEvent, LivePerson, LiveSaid, LiveSegment
 from recorder.tracks import Tracks
 
@@ -155,7 +155,8 @@ class RoomRecorder:
         self._ice = IceServers(entered, partial(self._server.call, "GET", "/ice-servers", token=self._token))
         self._mailbox = Mailbox(self._server, self._token, entered["wait_s"], entered["after"])
         ended = partial(self._tracks.end, road="http")
-        self._over_http = HttpPeople(self._server, self._token, self._mailbox.send, self._tracks.take, ended)
+        us = str(entered["participant"]["id"])
+        self._over_http = HttpPeople(self._server, us, self._token, self._mailbox.send, self._tracks.take, ended, self._wrote)
         for gone in self._people.keys() - {other["id"] for other in entered["participants"]}:
             await self._person_left(gone)
         for other in entered["participants"]:
@@ -240,6 +241,11 @@ class RoomRecorder:
 
     def _event(self, kind: str, participant: str = "", body: dict[str, Any] | None = None) -> None:
         self._live.events.append(LiveEvent(at_us=now_us(), kind=kind, participant=participant, body=body or {}))
+
+    def _wrote(self, participant: str, message: str) -> None:
+        text = line_in(message)
+        if text:
+            self._said(participant, text)
 
     def _said(self, participant: str, text: str) -> None:
         if not self._tracks.paused and len(self._live.chat) < MOST_SAID:

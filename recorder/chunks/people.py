@@ -12,6 +12,7 @@ from typing import Any
 
 from recorder.api import Away, Refused, Server
 from recorder.chunks import wire
+from recorder.chunks.chat import DATA, HttpChat
 from recorder.chunks.seal import KeyPair, Keys
 from recorder.chunks.stream import HttpIntake, HttpStream
 from recorder.chunks.wire import SOURCES, Chunk, Inside
@@ -32,23 +33,27 @@ Send = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 Sink = Callable[[str, str, HttpStream, Frame], None]
 # (participant, source); None: all of its sources
 Ended = Callable[[str, str | None], None]
+# (participant, what came by the channel `chat`)
+Hear = Callable[[str, str], None]
 
 
 class Person:
-    """One who sends over HTTP. intakes: by stream number."""
+    """One who sends over HTTP. us: the recorder's id; intakes: by stream number."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, us: str) -> None:
         self.keys = keys
+        self.chat = HttpChat(us, keys.unseal)
         self.sources: dict[int, str] = {}
         self.intakes: dict[int, HttpIntake] = {}
         self.streams: dict[int, HttpStream] = {}
 
 
 class HttpPeople:
-    """token: ours as a participant; send: to somebody's mailbox; sink: every frame; ended: what is sent no more."""
+    """us, token: ours as a participant; send: to somebody's mailbox; sink: every frame; ended: what comes no more; hear: chat."""
 
-    def __init__(self, server: Server, token: str, send: Send, sink: Sink, ended: Ended) -> None:
-        self._server, self._token, self._send, self._sink, self._ended = server, token, send, sink, ended
+    def __init__(self, server: Server, us: str, token: str, send: Send, sink: Sink, ended: Ended, hear: Hear) -> None:
+        self._server, self._us, self._token = server, us, token
+        self._send, self._sink, self._ended, self._hear = send, sink, ended, hear
         self._ours = KeyPair()
         self._people: dict[str, Person] = {}
         self._news = asyncio.Event()
@@ -75,7 +80,7 @@ class HttpPeople:
         is_new = person is None or person.keys.public != public
         if person is None or is_new:
             self.close(participant)
-            person = self._people[participant] = Person(Keys(self._ours, public))
+            person = self._people[participant] = Person(Keys(self._ours, public), self._us)
             log.info("participant=%s sends over HTTP", participant)
         named = {int(number): source for number, source in streams.items() if int(number) in SOURCES}
         for number in person.intakes.keys() - named.keys():
@@ -155,11 +160,12 @@ class HttpPeople:
                 await asyncio.sleep(AGAIN_S)
 
     def _want(self, now_ms: int) -> str:
-        return ",".join(
-            f"{participant}.{number}.{intake.after}{'k' if intake.wants_key(now_ms) else ''}"
-            for participant, person in self._people.items()
-            for number, intake in person.intakes.items()
-        )
+        wishes = []
+        for participant, person in self._people.items():
+            for number, intake in person.intakes.items():
+                wishes.append(f"{participant}.{number}.{intake.after}{'k' if intake.wants_key(now_ms) else ''}")
+            wishes.append(f"{participant}.{DATA}.{person.chat.after}")
+        return ",".join(wishes)
 
     def _take(self, body: bytes) -> None:
         control, chunks = wire.read(body)
@@ -174,10 +180,14 @@ class HttpPeople:
         for participant, person in self._people.items():
             for number, intake in person.intakes.items():
                 self._hand_on(participant, person, number, intake)
+            for message in person.chat.take(at_us):
+                self._hear(participant, message)
 
-    def _intake(self, participant: str, number: int) -> HttpIntake | None:
+    def _intake(self, participant: str, number: int) -> HttpIntake | HttpChat | None:
         person = self._people.get(participant)
-        return person.intakes.get(number) if person is not None else None
+        if person is None:
+            return None
+        return person.chat if number == DATA else person.intakes.get(number)
 
     def _take_one(self, chunk: Chunk, at_us: int) -> None:
         intake = self._intake(chunk.sender, chunk.stream)

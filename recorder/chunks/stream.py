@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from recorder.chunks import wire
+from recorder.chunks.order import Order
 from recorder.chunks.wire import Chunk, Inside
 from recorder.rtp.frames import Frame
 from recorder.rtp.intake import KEY_AGAIN_MS, KEY_EVERY_MS
@@ -25,26 +26,25 @@ REPORT_US = 1_000_000
 Unseal = Callable[[int, int, int, bytes], bytes | None]
 
 
-@dataclass(slots=True)
-class Waiting:
-    chunk: Chunk
-    arrival_us: int
-
-
 class HttpIntake:
-    """Looks to `Tracks` as rtp.Intake does. after: up to which n everything came or was given up."""
+    """Looks to `Tracks` as rtp.Intake does."""
 
     clock_hz = 1_000_000
 
     def __init__(self, stream: int, unseal: Unseal) -> None:
-        self._stream, self._unseal = stream, unseal
-        self._waiting: dict[int, Waiting] = {}
-        self._gone_n = self._lost_now = 0
+        self._unseal = unseal
+        self._order = Order(HOLE_MS * 1000)
+        self._lost_now = 0
         self._is_video = wire.SOURCES[stream] in ("camera", "screen")
         self._wants_key = self._is_video
         self._asked_ms = self._key_ms = 0
         self._has_begun = False
-        self.after = self.lost = self.last_frame_ms = 0
+        self.lost = self.last_frame_ms = 0
+
+    @property
+    def after(self) -> int:
+        """Up to which n everything came or was given up."""
+        return self._order.after
 
     def needs_key(self) -> None:
         """Nothing is of use until a key frame comes."""
@@ -62,29 +62,19 @@ class HttpIntake:
 
     def skip(self, n: int) -> None:
         """The server says: what has not come up to here never will."""
-        self._gone_n = max(self._gone_n, n)
+        self._order.skip(n)
 
     def add(self, chunk: Chunk, arrival_us: int) -> None:
-        if chunk.n > self.after and chunk.n not in self._waiting:
-            self._waiting[chunk.n] = Waiting(chunk, arrival_us)
+        self._order.add(chunk, arrival_us)
 
     def take(self, now_us: int, to_the_end: bool = False) -> list[tuple[Frame, Inside]]:
         """What can be handed on now, in order. to_the_end: no hole is waited for any more."""
         found = []
-        while self._waiting:
-            n = min(self._waiting)
-            one = self._waiting[n]
-            over = to_the_end or now_us - one.arrival_us > HOLE_MS * 1000
-            if n > self.after + 1 and n - 1 > self._gone_n and not over:
-                break
-            inside = self._open(one.chunk)
-            if inside is None and not over:
-                break
-            self._pass(n, inside is not None and inside.codec is not None)
-            del self._waiting[n]
-            if inside is not None and (frame := self._frame(inside, one)) is not None:
+        for missing, inside, arrival_us in self._order.take(now_us, self._open, to_the_end):
+            is_kept = inside is not None and inside.codec is not None
+            self._miss(missing + (0 if is_kept else 1))
+            if inside is not None and (frame := self._frame(inside, arrival_us)) is not None:
                 found.append((frame, inside))
-        self.after = max(self.after, min(self._gone_n, min(self._waiting, default=self._gone_n + 1) - 1))
         return found
 
     def _open(self, chunk: Chunk) -> Inside | None:
@@ -96,22 +86,20 @@ class HttpIntake:
             log.debug("participant=%s stream=%d n=%d cannot be read: %s", chunk.sender, chunk.stream, chunk.n, error)
             return Inside(None, False, 0, 0, None, b"")
 
-    def _pass(self, n: int, is_readable: bool) -> None:
-        missing = n - self.after - 1 + (0 if is_readable else 1)
-        self.after = n
-        if missing and self._has_begun:
-            self.lost += missing
-            self._lost_now += missing
-        if missing:
+    def _miss(self, chunks: int) -> None:
+        if chunks:
             self.needs_key()
+        if self._has_begun:
+            self.lost += chunks
+            self._lost_now += chunks
 
-    def _frame(self, inside: Inside, one: Waiting) -> Frame | None:
+    def _frame(self, inside: Inside, arrival_us: int) -> Frame | None:
         if inside.codec is None or not inside.payload or (self._is_video != (inside.codec != "opus")):
             self.needs_key()
             return None
         if self._wants_key and not inside.is_key:
             return None
-        self._wants_key, self._has_begun, self.last_frame_ms = False, True, one.arrival_us // 1000
+        self._wants_key, self._has_begun, self.last_frame_ms = False, True, arrival_us // 1000
         if inside.is_key:
             self._key_ms = self.last_frame_ms
         lost, self._lost_now = self._lost_now, 0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sealed import OPUS, VP8, Sealer, plain
 
 from recorder.chunks import wire
+from recorder.chunks.chat import DATA, HttpChat
 from recorder.chunks.seal import KeyPair, Keys
 from recorder.chunks.stream import HOLE_MS, HttpIntake, HttpStream
 from recorder.chunks.wire import Chunk, Inside
@@ -106,6 +107,27 @@ def test_who_meets_the_recorder_gets_a_key_of_its_as_of_any_participant() -> Non
     keys = Keys(ours, base64.b64encode(theirs.public).decode())
 
     assert len(theirs.unwrap(ours.public, keys.ours())) == 32
+
+
+def line(to: str, text: bytes, kind: int = 0, label: bytes = b"chat") -> bytes:
+    """A part of a message in the stream for data (static/call/http/data.js)."""
+    return bytes([len(to)]) + to.encode() + bytes([kind, len(label)]) + label + text
+
+
+def test_lines_of_chat_for_the_recorder_are_heard_whole_and_those_for_others_are_not() -> None:
+    chat = HttpChat("rec", clear)
+    parts = [
+        line("rec", b"a lo", 128),
+        line("bob", b"between"),
+        line("rec", b"file", 1),
+        line("rec", b"x", label=b"f"),
+        line("rec", b"ng one"),
+    ]
+    for n in (5, 1, 2, 4, 3):
+        chat.add(Chunk("p1", DATA, 0, n, parts[n - 1]), AT_US)
+
+    assert list(chat.take(AT_US)) == ["a long one"]
+    assert chat.after == 5
 
 
 def test_a_codec_that_changes_or_a_clock_that_begins_anew_is_another_stream() -> None:

@@ -50,7 +50,8 @@ class FakeServer:
             return {"wanted": self.wanted, "lease_s": 10} | ({"others": self.others} if body.get("leaving") else {})
         if path.endswith("/participants"):
             self.joins, self._seq = self.joins + 1, 0
-            return {"token": "pt_1", "ice_servers": [], "wait_s": 25, "after": 0, "participants": self.here}
+            us = {"participant": person("rec"), "token": "pt_1"}
+            return us | {"ice_servers": [], "wait_s": 25, "after": 0, "participants": self.here}
         if path.endswith("/end"):
             self.ended = body
             return {"next": []}
