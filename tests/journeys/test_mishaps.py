@@ -152,4 +152,9 @@ def test_very_long_names_and_messages_with_html_break_nothing_on_a_phone(ben, pa
         ana.page.keyboard.press("Escape")
         ana.page.wait_for_function(f"() => ({OUTSIDE})().length === 0")
         ana.page.wait_for_function(f"() => ({SPILLS})().length === 0")
+        ana.page.click("#show-more")
+        ana.page.wait_for_selector("#more-menu:popover-open")
+        box = ana.page.locator("#more-menu").bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height
+        ana.page.keyboard.press("Escape")
         ana.page.click("#show-chat")
