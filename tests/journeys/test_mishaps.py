@@ -155,6 +155,7 @@ def test_very_long_names_and_messages_with_html_break_nothing_on_a_phone(ben, pa
         ana.page.click("#show-more")
         ana.page.wait_for_selector("#more-menu:popover-open")
         box = ana.page.locator("#more-menu").bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= height
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height
         ana.page.keyboard.press("Escape")
         ana.page.click("#show-chat")
