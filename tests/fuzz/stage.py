@@ -6,12 +6,17 @@ Without this nearly every made-up call would end at 401 or 404, and nothing behi
 import random
 import re
 from collections import Counter, defaultdict
+from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from people import API, RECORDER_KEY, Person
 from schemathesis import Case, Response
 
+from signaling.config import Settings
+
+# Nothing is refused because too much was asked.
+UNLIMITED = {field.name: "1000000/second" for field in fields(Settings) if "_per_" in field.name}
 # So many of the latest of each kind are used again.
 FRESH = 12
 # Where a body names something that was answered elsewhere.

@@ -2,18 +2,16 @@
 
 import re
 import socket
-from dataclasses import fields
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from people import Gunicorn, Person
 
-from signaling.config import Settings
+from tests.fuzz.stage import UNLIMITED
 
 # What gunicorn answers to a transfer coding it does not know, and to another version of HTTP (RFC 9110 section 15.6).
 HONEST_5XX = {501, 505}
-UNLIMITED = {field.name: "1000000/second" for field in fields(Settings) if "_per_" in field.name}
 BODILESS = {204, 304}
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 

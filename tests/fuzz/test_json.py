@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from people import Cast, Reply
 
+from tests.fuzz.stage import UNLIMITED
+
 bounded = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 NASTY = [
     "\x00", "\ud800", "\udfff\ud800", "\u202e", "\ufeff", "\u2028", "e\u0301", "\U0010ffff", "\x7f", '"', "\\", "</script>",
@@ -24,7 +26,7 @@ values = st.recursive(
 
 @pytest.fixture
 def cast(databases, open_house) -> Cast:
-    return Cast(open_house(databases.settings(sends_per_participant="1000000/second")))
+    return Cast(open_house(databases.settings(**UNLIMITED)))
 
 
 def say(cast: Cast, body: bytes) -> Reply:
