@@ -18,8 +18,8 @@ from tests.people import eventually
 INTERRUPTED_MS = 5_000
 # What a recorder has not written yet when it is killed, milliseconds: it flushes twice a second.
 UNFLUSHED_MS = 600
-# So few pictures a recorder may have got without one to begin with.
-FEW = 30
+# So short a segment may have had no picture to begin with; so much is lost at its beginning, by a connection that is still slow.
+FEW_S, SLACK_S = 3.0, 2.5
 # Which part was killed, when (Unix milliseconds).
 Kill = tuple[str, float]
 WATCH = """() => {
@@ -85,22 +85,20 @@ class RecordedCall:
         """Waits until both arrive at the recorder."""
         eventually(lambda: all(count >= frames for count in self.frames().values()), 2 * LIMIT_S)
 
-    def sent(self, kills: list[Kill]) -> dict[str, list[int]]:
-        """person → pictures sent to each recorder that was there: what must be in the segments.
+    def sent(self, kills: list[Kill]) -> dict[str, list[float]]:
+        """person → for how long pictures went to each recorder that was there, seconds: what must be in the segments.
 
         A browser goes on sending to one that was killed until it hears of it: what counts is up to the kill, less
         what was not yet flushed.
         """
-        found: dict[str, list[int]] = {}
-        for name, one in self.people.items():
-            counts = []
-            for to in one.page.evaluate("() => window.watched.sent").values():
-                first_ms = to["samples"][0][0] if to["samples"] else 0
-                ends = [at_ms - UNFLUSHED_MS for part, at_ms in kills if part == to["to"] and at_ms > first_ms]
-                ends_ms = min(ends, default=None)
-                counts.append(max((n for at_ms, n in to["samples"] if ends_ms is None or at_ms <= ends_ms), default=0))
-            found[name] = [count for count in counts if count >= FEW]
-        return found
+        return {
+            name: [
+                seconds
+                for to in one.page.evaluate("() => Object.values(window.watched.sent)")
+                if (seconds := _sent_s(to["samples"], [at_ms for part, at_ms in kills if part == to["to"]])) > FEW_S
+            ]
+            for name, one in self.people.items()
+        }
 
     def interruptions(self) -> list[str]:
         """What was not as in an undisturbed call, in words."""
@@ -155,18 +153,17 @@ class RecordedCall:
         if done["state"] != "ready":
             return [f"recording {self.recording} is {done['state']}: {done['reason']}"]
         archive = self.archive()
-        written: dict[str, list[int]] = defaultdict(list)
+        written: dict[str, list[float]] = defaultdict(list)
         films = [name for name in archive.namelist() if name.endswith(".mp4")]
         for name in archive.namelist():
             person = re.search(r"– (\w+) \(camera", name)
             if person and name.endswith(".webm"):
-                written[person[1]].append(_frames(archive.read(name)))
-        found = [] if films and _frames(archive.read(films[0])) else ["there is no film"]
+                written[person[1]].append(_seconds(archive.read(name)))
+        found = [] if films and _seconds(archive.read(films[0])) > 0 else ["there is no film"]
         for name, sent in self.sent(kills).items():
-            if len(written[name]) < len(sent):
-                found.append(f"{name}: {len(sent)} segments were recorded, {len(written[name])} are there")
-            if sum(written[name]) < 0.9 * sum(sent):
-                found.append(f"{name}: of {sum(sent)} frames sent {sum(written[name])} are there")
+            told = f"{name} sent {', '.join(f'{one:.1f} s' for one in sent)}; in the files: {sorted(written[name])}"
+            if len(written[name]) < len(sent) or sum(written[name]) < sum(sent) - SLACK_S * len(sent):
+                found.append(told)
         return found
 
     def leaves(self) -> None:
@@ -174,7 +171,17 @@ class RecordedCall:
             one.leaves()
 
 
-def _frames(data: bytes) -> int:
-    """Pictures that can be decoded."""
+def _sent_s(samples: list[tuple[float, int]], kills_ms: list[float]) -> float:
+    """From the first picture to the last, or to the kill that came in between, seconds. samples: (when, pictures so far)."""
+    going = [at_ms for (at_ms, count), (_, before) in zip(samples[1:], samples, strict=False) if count > before]
+    if not going:
+        return 0.0
+    ends_ms = min([going[-1], *(at_ms - UNFLUSHED_MS for at_ms in kills_ms if at_ms > going[0])])
+    return (ends_ms - going[0]) / 1000
+
+
+def _seconds(data: bytes) -> float:
+    """From the first picture that can be decoded to the last."""
     with av.open(BytesIO(data)) as container:
-        return sum(1 for _ in container.decode(video=0))
+        times = [frame.time for frame in container.decode(video=0)]
+    return round(times[-1] - times[0], 1) if times else 0.0
