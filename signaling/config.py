@@ -115,9 +115,9 @@ class Settings:
     calls_per_address: str = _setting("3000/minute", str, "calls and pages from one address, polls and messages apart")
     calls_per_room: str = _setting("6000/minute", str, "calls about one room, polls and messages apart")
     calls_per_token: str = _setting("1200/minute", str, "calls with one token, polls and messages apart")
-    polls_per_participant: str = _setting("20/second", str, "polls of one participant, in each web process")
+    polls_per_participant: str = _setting("500/second", str, "polls of one participant, in each web process")
     messages_and_polls_per_address: str = _setting(
-        "2000/second", str, "polls and POST /messages from one address, in each web process"
+        "5000/second", str, "polls and POST /messages from one address, in each web process"
     )
     rooms_per_address: str = _setting("30/hour", str, "rooms one address may make; a rate like `30/hour`")
     joins_per_address: str = _setting("120/minute", str, "joins from one address")
