@@ -28,7 +28,7 @@ def test_a_worker_killed_at_the_end_of_any_step_is_followed_by_another_on_every_
             folder = tmp_path / name
             folder.mkdir()
             url = brokers.enter_context(begin())
-            workshop = Workshop(serve(sqlite.settings(job_lease_s=LEASE_S)), folder, url)
+            workshop = Workshop(serve(sqlite.settings(job_lease_s=LEASE_S, grace_s=120)), folder, url)
             killed.append(pool.submit(kill_in_each_step, workshop))
         for one in killed:
             one.result()
@@ -60,7 +60,7 @@ def kill_in_each_step(workshop: Workshop) -> None:
 
 @pytest.mark.timeout(300)
 def test_one_that_hangs_is_ended_and_keeps_nobody_else_waiting(sqlite, serve, tmp_path: Path) -> None:
-    server = serve(sqlite.settings(job_lease_s=LEASE_S))
+    server = serve(sqlite.settings(job_lease_s=LEASE_S, grace_s=120))
     stuck, other = Workshop(server, tmp_path), Workshop(server, tmp_path)
     try:
         steps = stuck.record(seconds=2)
