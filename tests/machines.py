@@ -129,6 +129,7 @@ class Machines:
             "LETTERBOX_DATABASE_URL": database_url, "LETTERBOX_STORAGE_URL": storage.url(root.name),
             "LETTERBOX_RECORDER_KEY": RECORDER_KEY, "LETTERBOX_SECRET_KEY": "a secret of the tests",
             "LETTERBOX_TRUSTED_PROXIES": "1", "LETTERBOX_LIMITS_STORAGE": f"redis://{ADDRESS}:{redis}/1",
+            "LETTERBOX_CHUNKS_URL": f"redis://{ADDRESS}:{redis}/2",
             "LETTERBOX_LEASE_S": "4", "LETTERBOX_JOB_LEASE_S": "4", "LETTERBOX_DURABILITY": "power",
             "LETTERBOX_SERVER_URL": self.url, "LETTERBOX_CA_FILE": str(self.ca_file),
             "CELERY_BROKER_URL": f"redis://{ADDRESS}:{redis}/0", "PYTHONUNBUFFERED": "1",
