@@ -199,6 +199,8 @@ class RoomRecorder:
             self.stop("stopped")
         elif (wanted == "paused") != self._tracks.paused:
             self._tracks.paused = wanted == "paused"
+            if self._over_http is not None and not self._tracks.paused:
+                self._over_http.begin_anew()
             self._event("paused" if self._tracks.paused else "resumed")
             log.info("recording=%s %s", self.recording, "paused" if self._tracks.paused else "resumed")
 

@@ -30,6 +30,10 @@ class Order:
         if chunk.n > self.after and chunk.n not in self._waiting:
             self._waiting[chunk.n] = Waiting(chunk, arrival_us)
 
+    def held_us(self, now_us: int) -> int:
+        """For how long the next chunk has been here without being handed on."""
+        return now_us - self._waiting[min(self._waiting)].arrival_us if self._waiting else 0
+
     def take(
         self, now_us: int, open_one: Callable[[Chunk], Opened | None], to_the_end: bool = False
     ) -> Iterator[tuple[int, Opened | None, int]]:

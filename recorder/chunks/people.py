@@ -27,6 +27,9 @@ PERIOD_S, AGAIN_S, TIMEOUT_S = 0.2, 0.1, 3.0
 # An answer of this size may not have been everything.
 LARGE_BYTES = 200_000
 
+# What is captured comes within so long, or its clock is not to be believed.
+MOST_BEHIND_US = 2_000_000
+
 # (participant, kind, body)
 Send = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 # (participant, source, stream, frame)
@@ -58,6 +61,9 @@ class HttpPeople:
         self._people: dict[str, Person] = {}
         self._news = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
+        # Of whom something may come that was captured while nothing was recorded; and until when that was.
+        self._behind: set[HttpIntake] = set()
+        self._from_us = 0
 
     def __len__(self) -> int:
         return len(self._people)
@@ -113,6 +119,11 @@ class HttpPeople:
         del self._people[participant]
         self._ended(participant, None)
         self._news.set()
+
+    def begin_anew(self) -> None:
+        """What was captured until now and comes later is not to be taken in: nothing was recorded then."""
+        self._from_us = now_us()
+        self._behind = {intake for person in self._people.values() for intake in person.intakes.values()}
 
     async def stop(self) -> None:
         asking, self._asking = self._asking, None
@@ -198,7 +209,15 @@ class HttpPeople:
         for frame, inside in intake.take(now_us(), to_the_end):
             stream = self._stream(participant, person, number, intake, frame, inside)
             stream.note(inside, frame.arrival_ms * 1000)
+            if intake in self._behind and not (frame.is_key and self._is_new(stream, frame, inside)):
+                intake.needs_key()
+                continue
+            self._behind.discard(intake)
             self._sink(participant, person.sources[number], stream, frame)
+
+    def _is_new(self, stream: HttpStream, frame: Frame, inside: Inside) -> bool:
+        """Whether this was captured since recording goes on. A clock that was set must not keep anybody out."""
+        return stream.shown_us(inside) >= self._from_us or frame.arrival_ms * 1000 > self._from_us + MOST_BEHIND_US
 
     def _stream(
         self, participant: str, person: Person, number: int, intake: HttpIntake, frame: Frame, inside: Inside

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # The server keeps pictures for 3 s: what has not come by then, or its key, never will.
 HOLE_MS = 3_500
+# A picture that is missing costs all until the next key frame: that is asked for soon, and waited for no longer than it takes.
+PICTURE_MS, SOON_MS = 1_500, 400
 # A sender whose clock jumps by more than this against its wall clock began anew.
 LEAP_US = 10_000_000
 REPORT_US = 1_000_000
@@ -33,9 +35,9 @@ class HttpIntake:
 
     def __init__(self, stream: int, unseal: Unseal) -> None:
         self._unseal = unseal
-        self._order = Order(HOLE_MS * 1000)
-        self._lost_now = 0
         self._is_video = wire.SOURCES[stream] in ("camera", "screen")
+        self._order = Order(1000 * (PICTURE_MS if self._is_video else HOLE_MS))
+        self._lost_now = 0
         self._wants_key = self._is_video
         self._asked_ms = self._key_ms = 0
         self._has_begun = False
@@ -54,8 +56,9 @@ class HttpIntake:
         """Whether to ask for a key frame now; asking counts."""
         if not self._is_video:
             return False
-        due_ms = KEY_AGAIN_MS if self._wants_key else KEY_EVERY_MS
-        if abs(now_ms - max(self._asked_ms, 0 if self._wants_key else self._key_ms)) < due_ms:
+        is_stuck = self._wants_key or self._order.held_us(now_ms * 1000) > SOON_MS * 1000
+        due_ms = KEY_AGAIN_MS if is_stuck else KEY_EVERY_MS
+        if abs(now_ms - max(self._asked_ms, 0 if is_stuck else self._key_ms)) < due_ms:
             return False
         self._asked_ms = now_ms
         return True
@@ -122,6 +125,10 @@ class HttpStream:
     def suits(self, frame: Frame, inside: Inside) -> bool:
         """Whether this frame belongs to the same run."""
         return frame.codec == self.codec and abs(inside.wall_us - inside.timestamp_us - self.ahead_us) < LEAP_US
+
+    def shown_us(self, inside: Inside) -> int:
+        """When this was captured, by our clock: late by no more than the quickest chunk took."""
+        return inside.wall_us + min((report.arrival_us - report.ntp_us for report in self.clock), default=0)
 
     def note(self, inside: Inside, arrival_us: int) -> None:
         """Each chunk says one moment on two clocks, as a sender report does; of each second the quickest says most."""

@@ -130,6 +130,18 @@ def test_lines_of_chat_for_the_recorder_are_heard_whole_and_those_for_others_are
     assert chat.after == 5
 
 
+def test_a_picture_that_is_missing_has_a_key_frame_asked_for_before_it_is_given_up() -> None:
+    intake, at_ms = HttpIntake(CAMERA, clear), AT_US // 1000
+    intake.add(picture(1, is_key=True), AT_US)
+    assert len(intake.take(AT_US)) == 1
+    assert intake.wants_key(at_ms + 100) is False
+    intake.add(picture(3, is_key=False), AT_US + 100_000)
+    assert intake.take(AT_US + 100_000) == []
+
+    assert intake.wants_key(at_ms + 600) is True
+    assert intake.wants_key(at_ms + 800) is False
+
+
 def test_a_codec_that_changes_or_a_clock_that_begins_anew_is_another_stream() -> None:
     frame, inside = _first(packet(1))
     stream = HttpStream(HttpIntake(MICROPHONE, clear), "opus", inside.wall_us - inside.timestamp_us)

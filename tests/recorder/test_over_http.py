@@ -155,7 +155,8 @@ def test_a_pause_is_a_gap_and_the_picture_goes_on_with_a_key_frame(house, tmp_pa
             await asyncio.to_thread(cast.host, "resume")
             await until(lambda: not recorder.is_paused)
             resumed = alice.sent
-            await sends(alice, 40)
+            # The key frame has to be asked for first.
+            await sends(alice, 90)
             return recorder, paused, resumed
 
     recorder, paused, resumed = asyncio.run(story())
