@@ -102,12 +102,12 @@ class Sounds:
 class HttpCaller:
     """A person who sends over HTTP to the recorder that comes. sent: pictures until now.
 
-    agrees: to be recorded; else it sends all the same, as an old client does. leaves_out: pictures encoded but never sent.
+    agrees: to be recorded; else it sends all the same, as an old client does.
     Batches overtake each other, and every third is posted twice.
     """
 
-    def __init__(self, person: Person, leaves_out: tuple[int, ...] = (), agrees: bool = True) -> None:
-        self.person, self.leaves_out, self.agrees = person, leaves_out, agrees
+    def __init__(self, person: Person, agrees: bool = True) -> None:
+        self.person, self.agrees = person, agrees
         self.sealer = Sealer()
         self.sent = 0
         self.states: list[str] = []
@@ -166,7 +166,7 @@ class HttpCaller:
                 key = False
                 at_us = number * 1_000_000 // FPS
                 made = record(CAMERA, int(is_key), plain(VP8, is_key, at_us, began_us + at_us, data, (320, 180)))
-                batch += b"" if number in self.leaves_out else made
+                batch += made
             for _ in range(4):
                 for data in sounds.encoded(sound_n):
                     at_us = counts[MICROPHONE] * 20_000
