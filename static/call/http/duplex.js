@@ -25,6 +25,8 @@ const GIVE_UP_MS = 6000;
 const STALE_MS = 1500;
 /** A round trip of more: while one answer comes back others must be on their way. */
 const LONG_WAY_MS = 70;
+/** While somebody speaks answers come all the time: so long without one, and a large one is stuck on its way down. */
+const STALLED_MS = 700;
 
 export class Duplex {
   /**
@@ -56,6 +58,7 @@ export class Duplex {
     this.failures = 0;
     this.roundTrip = new Earliest();
     this.sentMs = -Infinity;
+    this.heardMs = -Infinity;
     /** The server's clock less ours. @type {number | undefined} */
     this.serverAheadMs = undefined;
     this.restUntilMs = -Infinity;
@@ -95,6 +98,12 @@ export class Duplex {
   get listeners() {
     const { least } = this.roundTrip;
     return Number.isFinite(least) && least > LONG_WAY_MS ? MOST_HELD : 2;
+  }
+
+  /** Whether what is wanted must become less, at once. */
+  get isDownJammed() {
+    const silentMs = this.now() - this.heardMs;
+    return this.down.isJammed || (silentMs > STALLED_MS && silentMs < GIVE_UP_MS && this.underWay.size > 0);
   }
 
   /** How long what is made now will wait before it leaves. */
@@ -173,6 +182,7 @@ export class Duplex {
       this.failures = 0;
       if (batch.tries === 0) this.measure(answer.control, { sentMs, upBytes: body.length + HEAD_BYTES, downBytes: bytes.length + HEAD_BYTES / 2 });
       if (answer.control.full) this.up.refused(this.now());
+      if (answer.chunks.length > 0) this.heardMs = this.now();
       this.take(answer);
     } catch (error) {
       if (!this.underWay.delete(nonce)) return;

@@ -55,6 +55,7 @@ export class OverHttp {
       refused: (error) => on.refused(error),
     });
     this.sending = new Sending(this.context, this.duplex);
+    this.wasJammed = false;
     this.data = new Data({ me, put: (plain) => this.sending.put(DATA, 0, plain), onChannel: (from, channel) => on.channel(from, channel) });
   }
 
@@ -180,7 +181,9 @@ export class OverHttp {
   wishes() {
     const { kbit } = this.duplex.down;
     const mostKbit = kbit < NARROW_KBIT ? kbit / Math.max(1, this.pairs.size) : undefined;
-    return [...this.pairs.values()].flatMap((pair) => pair.wishes(mostKbit));
+    // In a jam sound alone is wanted: what of pictures has gathered meanwhile is not brought, nor are new ones made.
+    const noPictures = this.wasJammed;
+    return [...this.pairs.values()].flatMap((pair) => pair.wishes({ mostKbit, noPictures }));
   }
 
   /**
@@ -199,6 +202,10 @@ export class OverHttp {
 
   look() {
     const now = performance.now();
+    if (this.duplex.isDownJammed !== this.wasJammed) {
+      this.wasJammed = !this.wasJammed;
+      this.duplex.ask();
+    }
     this.sending.adjust(now);
     const isLonely = this.sending.picture === undefined;
     void this.data.pump(this.duplex.up.kbit * (isLonely ? 2 : 1), LOOK_MS);

@@ -116,12 +116,12 @@ export class Pair {
   /**
    * What of them is wanted: nothing before they have given us a key.
    *
-   * @param {number | undefined} mostKbit  for a picture
+   * @param {{mostKbit: number | undefined, noPictures: boolean}} road
    * @returns {import("./wire.js").Wish[]}
    */
-  wishes(mostKbit) {
+  wishes({ mostKbit, noPictures }) {
     if (this.keys.size === 0) return [];
-    const media = [...this.streams].map(([stream, receiver]) => ({
+    const media = [...this.streams].filter(([, receiver]) => !(noPictures && receiver instanceof PictureIn)).map(([stream, receiver]) => ({
       from: this.id, stream, after: receiver.order.after, key: receiver.needsKey,
       ...(mostKbit && receiver instanceof PictureIn && { mostKbit }),
     }));

@@ -19,7 +19,7 @@ const SETTLE_MS = 400;
 const WINDOW_MS = 1000;
 /** Of what arrived while there was a queue: less, so that the queue becomes shorter. */
 const BACK_OFF = 0.8;
-/** Never less than this of what was: what arrived may be little because little was sent. */
+/** Never less than this of what was, outside a jam: what arrived may be little because little was sent. */
 const HALF = 0.5;
 /** A second: fast where it was never too much, slow near where it was. */
 const GROWTH = { fast: 0.3, slow: 0.05 };
@@ -27,7 +27,7 @@ const FORGET_MS = 20_000;
 
 export class Rate {
   /** @param {{startKbit?: number, leastKbit?: number, mostKbit?: number}} [options] */
-  constructor({ startKbit = 900, leastKbit = 40, mostKbit = 2500 } = {}) {
+  constructor({ startKbit = 900, leastKbit = 40, mostKbit = 2000 } = {}) {
     this.kbit = startKbit;
     this.leastKbit = leastKbit;
     this.mostKbit = mostKbit;
@@ -78,7 +78,7 @@ export class Rate {
     if (nowMs - this.changedMs < SETTLE_MS) return;
     this.changedMs = nowMs;
     this.ceiling = { kbit: Math.max(this.leastKbit, Math.min(this.kbit, arrivedKbit)), atMs: nowMs };
-    this.kbit = Math.max(this.leastKbit, this.kbit * HALF, Math.min(this.kbit, arrivedKbit) * BACK_OFF);
+    this.kbit = Math.max(this.leastKbit, this.isJammed ? 0 : this.kbit * HALF, Math.min(this.kbit, arrivedKbit) * BACK_OFF);
   }
 
   /** The server has asked us to send less. @param {number} nowMs */
