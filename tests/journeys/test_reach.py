@@ -3,6 +3,7 @@
 import pytest
 
 from tests.journeys.axe import complaints
+from tests.journeys.house import Visitor
 from tests.journeys.test_host import comes_to_the_door, menu, setting
 from tests.journeys.test_room import dictates
 
@@ -86,7 +87,10 @@ def test_the_room_in_each_of_its_states(somebody, visitor):
 
 
 def test_the_door_and_what_a_host_may_do(somebody, visitor):
-    page, ben, cleo = somebody.page, visitor(color_scheme=somebody.scheme), visitor(color_scheme=somebody.scheme)
+    def guest() -> Visitor:
+        return visitor(color_scheme=somebody.scheme, reduced_motion="reduce")
+
+    page, ben, cleo = somebody.page, guest(), guest()
     room = somebody.makes_room("Reach")
     somebody.joins(room, "Ana")
     ben.joins(room, "Ben")
