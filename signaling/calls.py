@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -269,6 +269,18 @@ def install(app: Flask) -> None:
             if bearer():
                 limits.spend("token_calls", ids.digest(bearer()))
 
+    # The first of these to be registered is the last to be called: it sees what really goes out.
+    @app.after_request
+    def count_bytes(response: Response) -> Response:
+        # What the worker's loop serves it counts itself.
+        if "letterbox.exchange" not in request.environ:
+            metrics.RECEIVED.inc(request.content_length or 0)
+            if response.content_length is not None:
+                metrics.SENT.inc(response.content_length)
+            elif response.is_streamed:
+                response.response = _counted(response.response)
+        return response
+
     @app.after_request
     def no_store(response: Response) -> Response:
         if response is not later and request.path.startswith(PREFIX):
@@ -278,6 +290,12 @@ def install(app: Flask) -> None:
             if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in response.headers:
                 response.headers.extend(cors.PREFLIGHT)
         return response
+
+
+def _counted(chunks: Iterable[Any]) -> Iterator[Any]:
+    for chunk in chunks:
+        metrics.SENT.inc(len(chunk))
+        yield chunk
 
 
 def openapi() -> dict[str, Any]:

@@ -18,6 +18,8 @@ from signaling.models import Job, Message, Participant, Recording
 PARKED = Gauge("letterbox_parked_polls", "Polls that wait for a message.", multiprocess_mode="livesum")
 WATCHED = Gauge("letterbox_mailboxes", "Mailboxes watched over.", multiprocess_mode="livesum")
 MESSAGES = Counter("letterbox_messages", "Messages written, by kind.", ["kind"])
+RECEIVED = Counter("letterbox_received_bytes", "What came in requests: bodies, and all of polls, messages and chunks.")
+SENT = Counter("letterbox_sent_bytes", "What went out in answers: bodies, and all of those to polls, messages and chunks.")
 WAKEUPS = Counter("letterbox_wakeups", "Wake-ups received from other processes.")
 DATABASE_ERRORS = Counter("letterbox_database_errors", "Transactions the database refused.")
 CHUNK_BYTES_IN = Counter("letterbox_chunk_bytes_in", "Media over HTTP that came, in bytes.")

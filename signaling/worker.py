@@ -346,6 +346,7 @@ class Connection:
         """Send a whole answer; on the loop."""
         if not self.closed:
             self.busy = False
+            self.loop.sent_bytes += len(data)
             self.loop.send(self, data)
 
 
@@ -357,6 +358,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         self.connections: set[Connection] = set()
         self.thread = threading.get_ident()
         self.swept_s = self.told_s = 0.0
+        self.received_bytes = self.sent_bytes = 0
         self.base_environ = wsgi.base_environ(self.cfg) | {"wsgi.multithread": True, "wsgi.url_scheme": "http", "SCRIPT_NAME": ""}
         super().init_process()
 
@@ -387,6 +389,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if now - self.told_s >= 1.0:
             self.told_s = now
             self.notify()
+            self._count_bytes()
             if self.nr_conns >= self.worker_connections:
                 self._make_room()
             can_accept = self.alive and self.nr_conns < self.worker_connections
@@ -401,6 +404,11 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if now - self.swept_s >= SWEEP_S:
             self.swept_s = now
             self._sweep(now)
+
+    def _count_bytes(self) -> None:
+        metrics.RECEIVED.inc(self.received_bytes)
+        metrics.SENT.inc(self.sent_bytes)
+        self.received_bytes = self.sent_bytes = 0
 
     def _dispatch(self, timeout: float) -> None:
         for key, mask in self.poller.select(timeout):
@@ -587,6 +595,7 @@ class ParkingWorker(ThreadWorker):  # type: ignore[misc]
         if self.embed_origins:
             connection.for_origin = cors.headers(self.embed_origins, request.header(b"origin"))
         self.nr += 1
+        self.received_bytes += request.size
         if not self._serve_directly(connection, request):
             self._serve_by_flask(connection, request)
 

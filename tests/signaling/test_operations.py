@@ -52,3 +52,21 @@ def test_logs_name_rooms_and_participants_and_never_a_token_or_a_description(two
     assert f"participant={bob.id} left: left" in log
     for secret in (alice.token, bob.token, host_key, "secret-description", "pt_a-wrong-guess"):
         assert secret not in log
+
+
+def test_what_comes_and_goes_is_counted_by_the_byte_whoever_serves_it(databases, serve):
+    server = serve(databases.settings())
+    room, _ = server.room()
+    ana, ben = server.join(room, "Ana"), server.join(room, "Ben")
+    names = ("letterbox_received_bytes_total", "letterbox_sent_bytes_total")
+    before = [figure(server, name) for name in names]
+
+    ana.say(ben, {"long": "x" * 20_000})
+    got = ben.ask().content
+    page = server.ask("GET", "/api/v1/openapi.json").content
+
+    def counted() -> bool:
+        received, sent = (figure(server, name) - was for name, was in zip(names, before, strict=True))
+        return received > 20_000 and sent > len(got) + len(page)
+
+    eventually(counted, 15)
