@@ -33,6 +33,7 @@ import { RecordingControl } from "./recording.js";
 import { Room } from "./room.js";
 import { SeatKept } from "./seat.js";
 import { SettingsForm } from "./settings.js";
+import { Sharing } from "./sharing.js";
 import { Talk } from "./talk.js";
 import { t } from "./text.js";
 import { Tiles } from "./tiles.js";
@@ -62,13 +63,16 @@ const room = new Room(roomId, {
   },
   left(participant) {
     tiles.remove(participant.id);
-    for (const part of [people, watch, talk]) part.forget(participant.id);
+    for (const part of [people, watch, talk, sharing]) part.forget(participant.id);
     showPeople();
     if (participant.kind === "person" && room.token) announce(t("notice.left", { name: participant.name }));
   },
   track: (participant, track, source) => tiles.show(participant, track, source),
   trackEnded: (participant, source) => tiles.hide(participant, source),
-  peerState: (participant, state) => tiles.setState(participant.id, state),
+  peerState(participant, state) {
+    tiles.setState(participant.id, state);
+    if (state === "connected" || state === "no-path") sharing.reaches(participant);
+  },
   mediaState(participant, state) {
     if (!state.screen) tiles.hide(participant, "screen");
     if (people.set(participant.id, state)) announce(t("hand.up", { name: participant.name }));
@@ -94,10 +98,12 @@ const room = new Room(roomId, {
     if (participant.id === room.me?.id) announce(t(participant.role === "host" ? "host.you-are" : "host.you-were"));
     showPeople();
   },
-  told: (participant, body) => captions.take(participant, body) || talk.take(participant, body),
+  told: (participant, body) => sharing.take(participant, body) || captions.take(participant, body) || talk.take(participant, body),
   undelivered: (name, body) => chatView.markUndelivered(body.id, name),
+  channel: (participant, channel) => sharing.listen(participant, channel),
   canTell(participant) {
     talk.canAsk(participant.id);
+    sharing.reaches(participant);
     view.sayHeights();
   },
   connection(state) {
@@ -212,6 +218,15 @@ const talk = new Talk({
   },
 });
 
+const sharing = new Sharing(room, {
+  offered(name, file) {
+    if (panel.showsChat) return;
+    panel.count(panel.unread + 1);
+    announce(t("file.from", { name, file: file.slice(0, 120) }));
+  },
+  show: () => panel.showsChat || panel.open("chat"),
+});
+
 chatView.onSay((text) => room.me && talk.say(room.me, text));
 offerReactions((reaction) => {
   talk.react(reaction);
@@ -301,6 +316,7 @@ async function enter(name, microphone, cameraOn) {
   });
   showWaiting(false);
   talk.arrive(participants);
+  sharing.start();
   seat.keep({ name, microphone, camera: cameraOn, token: room.token });
   prejoin.hide();
   find("#call").hidden = false;
@@ -337,6 +353,7 @@ function ended(reason) {
   talk.stop();
   captions.stop();
   dictation.stop();
+  sharing.stop();
   prejoin.hide();
   question.close();
   showEnded(reason, hostKey !== null);

@@ -17,6 +17,8 @@ const WATCHDOG_MS = 5000;
 const GATHERING_MS = 20000;
 /** The side that usually leaves it to the other waits so much longer before it restarts by itself. */
 const POLITE_MS = 4000;
+/** Where a browser does not say what it takes in one message (RFC 8841 section 6.1). */
+const FALLBACK_MESSAGE_BYTES = 65536;
 
 /**
  * Of two participants exactly one is polite: the one with the smaller id.
@@ -115,6 +117,17 @@ export class Peer {
     const track = this.tracks.get("microphone");
     const receiver = track && this.connection.getReceivers().find((one) => one.track === track);
     return receiver?.getSynchronizationSources()[0]?.audioLevel ?? 0;
+  }
+
+  /**
+   * Another channel, for one thing that is passed.
+   *
+   * @param {string} label
+   * @returns {{channel: RTCDataChannel, mostBytes: number} | null} mostBytes: in one message; null: there is no path now
+   */
+  newChannel(label) {
+    if (this.connection.connectionState !== "connected") return null;
+    return { channel: this.connection.createDataChannel(label), mostBytes: this.connection.sctp?.maxMessageSize || FALLBACK_MESSAGE_BYTES };
   }
 
   /**

@@ -36,6 +36,7 @@ import { askTogether } from "./tabs.js";
  * @property {(participant: Participant) => void} role  somebody is a host now, or no longer
  * @property {(participant: Participant, body: any) => void} told  what one says to another: see talk.js
  * @property {(name: string, body: any) => void} undelivered  what did not reach one who has left
+ * @property {(participant: Participant, channel: RTCDataChannel) => void} channel  they have opened one, for a file
  * @property {(participant: Participant) => void} canTell  the short way to them is open
  * @property {(state: MailboxState) => void} connection
  * @property {(reason: string) => void} ended
@@ -420,7 +421,10 @@ export class Room {
    * @param {RTCDataChannel} channel
    */
   listen(participant, channel) {
-    if (channel.label !== "chat") return;
+    if (channel.label !== "chat") {
+      this.on.channel(participant, channel);
+      return;
+    }
     this.channels.set(participant.id, channel);
     this.shown.theirs.delete(participant.id);
     const open = () => this.on.canTell(participant);
@@ -462,6 +466,16 @@ export class Room {
       if (channel?.readyState === "open") channel.send(text);
       else if (participant.kind === "person" && !onlyDirect) this.mailbox?.send(participant.id, "chat", body);
     }
+  }
+
+  /**
+   * A channel of its own to somebody, for a file.
+   *
+   * @param {string} to
+   * @param {string} label
+   */
+  openChannel(to, label) {
+    return this.peers.get(to)?.newChannel(label) ?? null;
   }
 
   // -- the recording, for the host ------------------------------------------------------------------------------------------

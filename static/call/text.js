@@ -16,7 +16,7 @@ export function t(key, values = {}) {
 /** @param {number} bytes */
 export function size(bytes) {
   // By what is shown: 999 999 bytes are no 1000 KB.
-  if (bytes < 999.5e3) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
+  if (bytes < 999.5e3) return `${Math.max(Math.sign(bytes), Math.round(bytes / 1e3))} KB`;
   return bytes < 999.95e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 

@@ -20,7 +20,7 @@ test("a text or a value that is missing shows by its name, not as a broken page"
 });
 
 test("a file's size is given in the unit in which it is short", () => {
-  const sizes = { 0: "1 KB", 1500: "2 KB", 999_499: "999 KB", 1_500_000: "1.5 MB", 2_345_000_000: "2.35 GB" };
+  const sizes = { 0: "0 KB", 1: "1 KB", 1500: "2 KB", 999_499: "999 KB", 1_500_000: "1.5 MB", 2_345_000_000: "2.35 GB" };
   for (const [bytes, text] of Object.entries(sizes)) assert.equal(size(Number(bytes)), text);
 });
 
