@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: bench-attack audit help run test fuzz lint migrate doctor chaos scale bench-signaling bench-join bench-recorder bench-compose bench-http bench-memory pictures
+.PHONY: bench-attack audit help run test fuzz lint migrate doctor chaos scale bench-signaling bench-join bench-files bench-recorder bench-compose bench-http bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
