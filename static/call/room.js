@@ -44,6 +44,8 @@ import { askTogether } from "./tabs.js";
 
 /** TURN credentials are renewed after this part of their life: time for many tries. */
 const RENEW_AT = 0.75;
+/** Of a file over HTTP: a part of one request, and chat does not wait long behind it. */
+const HTTP_MESSAGE_BYTES = 4096;
 
 export class Room {
   /**
@@ -475,7 +477,10 @@ export class Room {
    * @param {string} label
    */
   openChannel(to, label) {
-    return this.peers.get(to)?.newChannel(label) ?? null;
+    const opened = this.peers.get(to)?.newChannel(label);
+    if (opened) return opened;
+    const channel = this.fallback.isOverHttp(to) ? this.fallback.http?.openChannel(to, label) : undefined;
+    return channel ? { channel, mostBytes: HTTP_MESSAGE_BYTES } : null;
   }
 
   // -- the recording, for the host ------------------------------------------------------------------------------------------

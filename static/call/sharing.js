@@ -151,9 +151,9 @@ export class Sharing {
     if (this.cards) this.do((cards) => cards.files.reaches(participant));
   }
 
-  /** @param {string} id */
+  /** @param {string} id  who has left; when we leave, nobody has */
   forget(id) {
-    if (this.cards) this.do((cards) => cards.files.left(id));
+    if (this.cards && this.room.token) this.do((cards) => cards.files.left(id));
   }
 }
 

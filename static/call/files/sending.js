@@ -38,6 +38,7 @@ export class Sending {
     this.prints = new Map([[0, NO_PRINT]]);
     /** @type {Channel | null} */
     this.channel = null;
+    this.most = BUFFER_BYTES;
     this.wake = () => {};
   }
 
@@ -60,7 +61,9 @@ export class Sending {
     this.release();
     this.channel = channel;
     channel.binaryType = "arraybuffer";
-    channel.bufferedAmountLowThreshold = BUFFER_BYTES / 2;
+    // A road that takes only small messages is a slow one: less of ours waits on it before the words of others.
+    this.most = Math.min(BUFFER_BYTES, 32 * mostBytes);
+    channel.bufferedAmountLowThreshold = this.most / 2;
     channel.onopen = channel.onbufferedamountlow = () => this.wake();
     channel.onmessage = ({ data }) => this.heard(channel, data);
     channel.onclose = () => this.closed(channel);
@@ -99,7 +102,7 @@ export class Sending {
       next.catch(() => undefined);
       await this.until(channel, () => end - this.done <= WINDOW_BYTES);
       for (let sent = 0; sent < piece.length; sent += mostBytes) {
-        await this.until(channel, () => channel.bufferedAmount <= BUFFER_BYTES);
+        await this.until(channel, () => channel.bufferedAmount <= this.most);
         channel.send(piece.subarray(sent, sent + mostBytes));
       }
       channel.send(JSON.stringify({ print: sealed }));

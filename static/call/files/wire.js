@@ -22,10 +22,10 @@ const MOST_NAME = 1000;
 /**
  * @typedef {{id: string, name: string, size: number, type: string, modifiedMs: number}} Offer
  * @typedef {"unreadable" | "damaged" | "disk" | "memory" | ""} Why  "": because somebody wanted it
- * @typedef {object} Channel  an RTCDataChannel, as far as files need one
+ * @typedef {object} Channel  an RTCDataChannel, as far as files need one, or what speaks like it
  * @property {string} label
- * @property {RTCDataChannelState} readyState
- * @property {BinaryType} binaryType
+ * @property {string} readyState
+ * @property {string} binaryType
  * @property {number} bufferedAmount
  * @property {number} bufferedAmountLowThreshold
  * @property {((event: any) => unknown) | null} onopen
@@ -53,7 +53,7 @@ export const idOf = (label) => (label.startsWith(LABEL) ? label.slice(LABEL.leng
  */
 export function offerIn({ id, name, size, type, modified_ms: modifiedMs }) {
   if (!isId(id) || typeof name !== "string" || !isCount(size)) return null;
-  return { id, name: name.slice(0, MOST_NAME), size, type: typeof type === "string" ? type.slice(0, 100) : "", modifiedMs: isCount(modifiedMs) ? modifiedMs : 0 };
+  return { id, name: name.slice(-MOST_NAME), size, type: typeof type === "string" ? type.slice(0, 100) : "", modifiedMs: isCount(modifiedMs) ? modifiedMs : 0 };
 }
 
 /** @param {unknown} id */
