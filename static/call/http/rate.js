@@ -22,8 +22,8 @@ const BACK_OFF = 0.8;
 /** Never less than this of what was, outside a jam: what arrived may be little because little was sent. */
 const HALF = 0.5;
 /** A second: fast where it was never too much, slow near where it was. */
-const GROWTH = { fast: 0.3, slow: 0.05 };
-const FORGET_MS = 20_000;
+const GROWTH = { fast: 0.3, slow: 0.1 };
+const FORGET_MS = 8_000;
 
 export class Rate {
   /** @param {{startKbit?: number, leastKbit?: number, mostKbit?: number}} [options] */
