@@ -448,6 +448,11 @@ class Chunks:
             for ring in room.rings.values():
                 if ring.key_wanted and ring.readers:
                     self._ask_elsewhere(room, ring)
+            for member in room.members.values():
+                # Who waits here says nothing for a while, and must not be forgotten elsewhere.
+                if member.parked:
+                    wishes = (Wish(*name, one.said_n, False, one.most_kbit) for name, one in member.readers.items())
+                    self._share(member, b"", tuple(wishes), False, now_s)
 
     # -- time passes, people go ----------------------------------------------------------------------------------------------
 
