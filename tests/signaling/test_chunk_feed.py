@@ -1,5 +1,6 @@
 """Several web processes: what is posted at one is handed out at another, by way of a real Redis."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,7 +54,6 @@ def test_who_asks_another_process_is_heard_and_hears(apart: tuple[Post, Post], h
 
     waiting.result(timeout=30)
     assert sorted((chunk.stream, chunk.n) for chunk in bob.got) == [(stream, n) for stream in (0, 1) for n in range(1, 11)]
-    assert told(alice) == {"wanted": True, "key": False}
 
 
 def test_a_reader_elsewhere_that_lost_the_picture_gets_a_key_frame_asked_for(
@@ -64,9 +64,16 @@ def test_a_reader_elsewhere_that_lost_the_picture_gets_a_key_frame_asked_for(
     eventually(lambda: houses[1].server.chunks.parked == 1)
     alice.calls(record(CAMERA, 1, b"picture", KEY))
     waiting.result(timeout=30)
-    assert told(alice)["key"] is False
+    numbers = itertools.count(2)
 
-    bob.calls(want=f"{alice.id}.1.1k")
+    def is_content() -> bool:
+        # A wish for a key frame may have been under way when the first one came.
+        alice.calls(record(CAMERA, next(numbers), b"picture", KEY))
+        return told(alice).get("key") is False
+
+    eventually(is_content)
+
+    bob.calls(want=f"{alice.id}.1.{next(numbers)}k")
 
     eventually(lambda: told(alice).get("key"))
 
