@@ -25,7 +25,7 @@ FOR_OTHER_PAGES = re.compile(r"/static/(embed|call/(http/)?[\w.-]+)\.js")
 mimetypes.add_type("text/javascript", ".js")
 PERMISSIONS = ", ".join(
     [f"{name}=(self)" for name in ("camera", "microphone", "display-capture", "speaker-selection")]
-    + [f"{name}=()" for name in ("geolocation", "payment", "usb", "serial", "hid", "bluetooth", "midi", "browsing-topics")]
+    + [f"{name}=()" for name in ("geolocation", "payment", "usb", "serial", "hid", "midi", "browsing-topics")]
 )
 NO_PAGE = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 LOCALES = Path(__file__).resolve().parent.parent / "locales"

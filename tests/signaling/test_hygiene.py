@@ -31,7 +31,7 @@ def test_every_page_runs_only_our_own_files_and_may_use_only_what_a_call_needs(h
     assert rules["base-uri"] == ["'none'"]
     assert not {"'unsafe-inline'", "'unsafe-eval'"} & {word for words in rules.values() for word in words}
     assert "camera=(self)" in reply.headers["Permissions-Policy"]
-    for feature in ("geolocation", "payment", "usb", "serial", "hid", "bluetooth"):
+    for feature in ("geolocation", "payment", "usb", "serial", "hid"):
         assert f"{feature}=()" in reply.headers["Permissions-Policy"]
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Referrer-Policy"] == "no-referrer"
