@@ -112,7 +112,7 @@ function figure(name, value, more) {
  * @param {Cell[][]} rows
  */
 function list(id, rows) {
-  find(`#${id}`).replaceChildren(...rows.map(row));
+  find(`#list-${id}`).replaceChildren(...rows.map(row));
   find(`[data-none="${id}"]`).hidden = rows.length > 0;
 }
 

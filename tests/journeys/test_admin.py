@@ -21,7 +21,7 @@ def test_the_admin_page_lives_under_its_own_policy(visitor, whole_house):
     signs_in(here, "not the key of this house").locator("[data-testid=wrong-key]").wait_for()
 
     page = signs_in(here, whole_house.admin_key)
-    page.locator("#audit tr").first.wait_for()
+    page.locator("#list-audit tr").first.wait_for()
     page.click("[data-testid=sign-out]")
     page.locator("[data-testid=admin-key]").wait_for()
 
@@ -40,10 +40,10 @@ def test_an_administrator_makes_a_room_and_sees_who_comes_into_it(visitor, whole
     link = page.input_value("[data-testid=host-link]")
     host = visitor().joins(link.removeprefix(whole_house.url), "Ana <b>Moreno</b>")
     # Without asking for it: the page looks by itself.
-    page.locator("#rooms tr").filter(has_text="Board meeting").wait_for()
+    page.locator("#list-rooms tr").filter(has_text="Board meeting").wait_for()
     host.leaves()
     page.fill("[data-testid=audit-search]", "room-made")
-    page.locator("#audit tr").filter(has_text="Made a room").first.wait_for()
+    page.locator("#list-audit tr").filter(has_text="Made a room").first.wait_for()
 
     for scheme in ("light", "dark"):
         for width in (1280, 390):
