@@ -47,6 +47,9 @@ bench-join: $(VENV)/.dev ## from pressing Join to the first picture, through str
 bench-http: $(VENV)/.dev ## calls over plain HTTP: what the server pays
 	$(BIN)/python -m bench.http $(ARGS)
 
+bench-files: $(VENV)/.dev ## a file against what a data channel carries at all
+	$(BIN)/python -m bench.files $(ARGS)
+
 bench-compose: $(VENV)/.dev ## composing against ffmpeg
 	$(BIN)/python -m bench.compose $(ARGS)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# What one thing costs, and how it was measured; "two cores" is the machine of README.md, "Measuring".
+# What one thing costs, and how it was measured; "two cores" is the machine of docs/figures.md.
 MESSAGE_CPU_MS = 0.13  # web, PostgreSQL: 0.19 ms less the database's 0.06 (make bench-signaling)
 MESSAGE_DATABASE_MS = 0.06  # the database's part of it
 DATABASE_MESSAGES_PER_S = 5_300  # sustained by one PostgreSQL beside one web process (make bench-signaling)

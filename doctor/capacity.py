@@ -30,7 +30,7 @@ from signaling.models import Base, Message, Participant, Room
 SECONDS = 1.5
 # Of what a core can do, so much is used: the rest is for bursts.
 FULL = 0.5
-# On the machine of README.md ("Measuring"): what it did in these very measurements, and what was measured there in earnest.
+# On the machine of docs/figures.md: what it did in these very measurements, and what was measured there in earnest.
 KIB_PARKED, FILES_A_PARKED = 2.7, 1
 ROWS_A_COMMIT = 20
 # A message is more than its row: its request, the poll that it answers (make bench-signaling).

@@ -1,6 +1,6 @@
 """Settings: read once from the environment, checked at the start, passed on.
 
-Each field is one `LETTERBOX_…` variable (README, "Settings"). A value that cannot be
+Each field is one `LETTERBOX_…` variable (docs/settings.md). A value that cannot be
 used stops the start with the variable's name and what it should look like.
 """
 
@@ -65,7 +65,7 @@ def _setting(default: Any, read: Callable[[str], Any], about: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an administrator can decide. `about` texts are the README's table."""
+    """What an administrator can decide. `about` texts are the table of docs/settings.md."""
 
     data_dir: Path = _setting(Path("data"), Path, "where the database, the secrets and the files live")
     database_url: str = _setting(

@@ -40,9 +40,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         text = unit.read_text().replace("/opt/letterbox/.venv/bin/python", sys.executable)
         (tmp_path / unit.name.replace("@", "@1")).write_text(text)
 
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *sorted(tmp_path.iterdir())], capture_output=True, text=True
-    )
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *sorted(tmp_path.iterdir())], capture_output=True, text=True)
 
     ours = [line for line in done.stderr.splitlines() if "letterbox" in line]
     assert (done.returncode, ours) == (0, []), done.stderr
@@ -57,11 +55,11 @@ def test_the_compose_file_keeps_to_the_schema() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_setting_in_what_we_ship_is_one_that_the_readme_explains() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_setting_in_what_we_ship_is_one_that_the_papers_explain() -> None:
+    papers = (ROOT / "docs/settings.md").read_text()
     for file in (DEPLOY / "letterbox.env", DEPLOY / "compose" / "compose.yaml", *UNITS):
         for name in re.findall(r"\bLETTERBOX_[A-Z_]+", file.read_text()):
-            assert f"`{name}`" in readme, f"{file.name}: {name}"
+            assert f"`{name}`" in papers, f"{file.name}: {name}"
 
 
 def test_the_settings_file_starts_a_node_once_its_secrets_are_filled_in(tmp_path: Path) -> None:
