@@ -47,14 +47,23 @@ const RENEW_AT = 0.75;
 /** Of a file over HTTP: a part of one request, and chat does not wait long behind it. */
 const HTTP_MESSAGE_BYTES = 4096;
 
+const nothing = () => undefined;
+/** @type {RoomEvents} */
+const UNHEARD = {
+  joined: nothing, left: nothing, track: nothing, trackEnded: nothing, peerState: nothing, mediaState: nothing, recording: nothing, consent: nothing,
+  settings: nothing, lobby: nothing, waiting: nothing, asked: nothing, role: nothing, told: nothing, undelivered: nothing, channel: nothing,
+  canTell: nothing, connection: nothing, ended: nothing,
+};
+
 export class Room {
   /**
    * @param {string} id
-   * @param {RoomEvents} on
+   * @param {Partial<RoomEvents>} on  what is left out is not heard of
    */
   constructor(id, on) {
     this.id = id;
-    this.on = on;
+    /** @type {RoomEvents} */
+    this.on = { ...UNHEARD, ...on };
     /** @type {Map<string, Participant>} */
     this.participants = new Map();
     /** Of everybody who ever was here. @type {Map<string, string>} */

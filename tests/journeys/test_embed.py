@@ -216,7 +216,7 @@ def test_the_modules_carry_a_call_on_a_page_of_ones_own(people, intranet):
     room = ben.makes_room("Own page")
     ben.joins(room, "Ben")
 
-    intranet.pages["/page"] = example("forty lines", cleo.house, room)
+    intranet.pages["/page"] = example("thirty lines", cleo.house, room)
     cleo.page.goto(f"{intranet.origin}/page")
     cleo.page.click("#join")
 
