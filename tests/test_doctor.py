@@ -45,7 +45,7 @@ class Place:
 
     def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LETTERBOX_")}
-        return subprocess.run([*self.within, *command], cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=60)
+        return subprocess.run([*self.within, *command], cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=150)
 
     def close(self) -> None:
         for process in self._started:

@@ -39,10 +39,10 @@ WATCH = """() => {
             }
         }
         for (const peer of letterbox.peers().filter(p => p.kind === 'recorder')) {
-            const sent = watched.sent[peer.participant] ??= { to: peer.name, samples: [] };
+            const sent = watched.sent[peer.participant] ??= [];
             for (const report of (await peer.connection.getStats()).values()) {
                 if (report.type !== 'outbound-rtp' || report.kind !== 'video') continue;
-                sent.samples.push([Date.now(), report.framesSent || 0]);
+                sent.push([Date.now(), report.framesSent || 0]);
             }
         }
         watched.participant_now = letterbox.participant.id;
@@ -94,8 +94,8 @@ class RecordedCall:
         return {
             name: [
                 seconds
-                for to in one.page.evaluate("() => Object.values(window.watched.sent)")
-                if (seconds := _sent_s(to["samples"], [at_ms for part, at_ms in kills if part == to["to"]])) > FEW_S
+                for samples in one.page.evaluate("() => Object.values(window.watched.sent)")
+                if (seconds := _sent_s(samples, [at_ms for part, at_ms in kills if part.startswith("recorder")])) > FEW_S
             ]
             for name, one in self.people.items()
         }

@@ -103,7 +103,7 @@ def test_one_person_in_two_tabs_is_there_twice_and_each_can_go_alone(ben, path, 
         ana.page.evaluate("() => { open(location.href) }")
     second = opened.value
 
-    # It begins with a copy of what its opener keeps (HTML, session storage of an auxiliary browsing context): it comes in by itself.
+    # It begins with a copy of what its opener keeps (HTML: an auxiliary browsing context), the seat too: it comes in by itself.
     second.wait_for_selector("#call:not([hidden])")
     ben.is_connected_to(2)
     second.close()

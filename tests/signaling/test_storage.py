@@ -157,7 +157,7 @@ def test_while_the_storage_is_away_nothing_is_lost_and_what_was_to_be_deleted_is
 
 
 def test_a_full_disk_is_said_and_what_is_there_stays(sqlite, open_house) -> None:
-    settings = sqlite.settings()
+    settings = sqlite.settings(min_free_mb=0)
     files = settings.data_dir / "files"
     files.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", files], capture_output=True, check=False).returncode:
