@@ -189,7 +189,7 @@ def test_where_no_webrtc_passes_the_page_says_so_and_media_and_chat_go_over_http
         )
     two.chats(two.ana, "Can you read this?")
     eventually(lambda: two.reads(two.ben) == ["Can you read this?"], LIMIT_S)
-    seen.note(BUFFERING.name, "yes", "yes", "over HTTP", None, "yes")
+    seen.note(BUFFERING.name, "yes", "yes", "over HTTP", None, "not tried")
 
 
 def test_who_opens_the_page_where_no_media_passes_is_told_before_joining(call):

@@ -1,0 +1,91 @@
+"""Calls where no WebRTC passes at all: over plain HTTP, through a gateway that keeps whole answers and a proxy that opens TLS."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.journeys.house import LIMIT_S, Visitor
+from tests.networks.test_networks import BUFFERING, Call, Network, both
+from tests.people import eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.network]
+OPENING = Network("a proxy that opens TLS", **both("proxy only", "opening"), path="")
+# What has come of somebody over HTTP so far: pictures shown, packets of sound, and how loud it is just now.
+COME = """name => {
+    const peer = letterbox.peers().find(p => p.name === name);
+    if (peer?.road !== 'http') return null;
+    const { shown, packets, heard, picture, upKbit } = peer.http;
+    const tile = [...document.querySelectorAll('.tile:not(.mine)')].find(t => t.innerText.includes(name));
+    const video = tile?.querySelector('video');
+    return { shown, packets, loud: heard?.peak ?? 0, gaps: heard?.gaps ?? 0, height: picture?.height ?? 0, upKbit,
+             seen: video?.videoHeight ?? 0, kinds: video?.srcObject?.getTracks().map(t => t.kind).sort() ?? [] };
+}"""
+
+
+def come(one: Visitor, name: str) -> dict[str, Any]:
+    """Of `name` at `one`; waits until they speak over HTTP."""
+    found: dict[str, Any] = eventually(lambda: one.page.evaluate(COME, name), LIMIT_S)
+    return found
+
+
+def sees_and_hears(one: Visitor, name: str) -> None:
+    """From now on, over HTTP, in the tile."""
+    before = come(one, name)
+    eventually(lambda: come(one, name)["shown"] > before["shown"] + 10, LIMIT_S)
+    eventually(lambda: come(one, name)["packets"] > before["packets"] + 20, LIMIT_S)
+    # Chromium's false microphone beeps every second.
+    eventually(lambda: come(one, name)["loud"] > 0.05, LIMIT_S)
+    now = come(one, name)
+    assert now["kinds"] == ["audio", "video"], now
+    assert now["seen"] > 0, now
+
+
+def test_two_people_see_and_hear_each_other_through_a_proxy_that_opens_tls(lab, chromium, house):
+    with ExitStack() as stack:
+        two = Call(lab, chromium, OPENING, house, stack)
+        two.begins()
+
+        sees_and_hears(two.ana, "Ben")
+        sees_and_hears(two.ben, "Ana")
+
+
+# -- one call for the rest, begun only now: the lab has but two sides -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two(lab, chromium, house) -> Iterator[Call]:
+    """Ana and Ben, each behind a gateway that keeps whole answers, in their call."""
+    with ExitStack() as stack:
+        made = Call(lab, chromium, BUFFERING, house, stack)
+        made.begins()
+        yield made
+
+
+def test_two_people_see_and_hear_each_other_where_only_ordinary_requests_pass(two):
+    sees_and_hears(two.ana, "Ben")
+    sees_and_hears(two.ben, "Ana")
+    sign = two.ana.page.locator(".tile:not(.mine) .link")
+    assert sign.get_attribute("aria-label") == "Over HTTP: quality is limited by your network's proxy"
+
+
+def test_both_can_compare_the_same_code(two):
+    codes = []
+    for one in two.people:
+        sees_and_hears(one, "Ben" if one is two.ana else "Ana")
+        one.page.keyboard.press("n")
+        one.page.click("#network .comparison summary")
+        codes.append(eventually(lambda one=one: one.page.inner_text("#network .code"), LIMIT_S))
+        one.page.click("#close-panel")
+
+    assert len(codes[0].replace(" ", "")) == 20
+    assert codes[0] == codes[1]
+
+
+def test_lines_of_chat_take_the_same_road(two):
+    sees_and_hears(two.ana, "Ben")
+
+    two.chats(two.ana, "Can you read this?")
+
+    eventually(lambda: "Can you read this?" in two.reads(two.ben), LIMIT_S)
