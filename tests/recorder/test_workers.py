@@ -1,7 +1,5 @@
 """Workers that die or hang, on every broker: what they had begun is done again by another, once, and nobody waits for it."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,13 @@ from workshop import LIMIT_S, Workshop
 
 from signaling.library.jobs import STEPS
 
-LEASE_S = 4
+LEASE_S = 3
+
+
+@pytest.fixture(params=sorted(BROKERS))
+def broker(request: pytest.FixtureRequest):
+    with BROKERS[request.param]() as url:
+        yield url
 
 
 def hanging(folder: Path, step: str, **more: str) -> dict[str, str]:
@@ -20,22 +24,8 @@ def hanging(folder: Path, step: str, **more: str) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)
-def test_a_worker_killed_at_the_end_of_any_step_is_followed_by_another_on_every_broker(sqlite, serve, tmp_path: Path) -> None:
-    with ExitStack() as brokers, ThreadPoolExecutor() as pool:
-        # At the same time: leases and starting workers are what takes long.
-        killed = []
-        for name, begin in BROKERS.items():
-            folder = tmp_path / name
-            folder.mkdir()
-            url = brokers.enter_context(begin())
-            workshop = Workshop(serve(sqlite.settings(job_lease_s=LEASE_S, grace_s=120)), folder, url)
-            killed.append(pool.submit(kill_in_each_step, workshop))
-        for one in killed:
-            one.result()
-
-
-def kill_in_each_step(workshop: Workshop) -> None:
-    told = workshop.root / "told"
+def test_a_worker_killed_at_the_end_of_any_step_is_followed_by_another(broker: str, sqlite, serve, tmp_path: Path) -> None:
+    workshop, told = Workshop(serve(sqlite.settings(job_lease_s=LEASE_S)), tmp_path, broker), tmp_path / "told"
     try:
         environ = hanging(told, "any")
         workshop.work("tests.hanging", **environ)
@@ -60,7 +50,7 @@ def kill_in_each_step(workshop: Workshop) -> None:
 
 @pytest.mark.timeout(300)
 def test_one_that_hangs_is_ended_and_keeps_nobody_else_waiting(sqlite, serve, tmp_path: Path) -> None:
-    server = serve(sqlite.settings(job_lease_s=LEASE_S, grace_s=120))
+    server = serve(sqlite.settings(job_lease_s=LEASE_S))
     stuck, other = Workshop(server, tmp_path), Workshop(server, tmp_path)
     try:
         steps = stuck.record(seconds=2)
