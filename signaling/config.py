@@ -119,7 +119,9 @@ class Settings:
     messages_and_polls_per_address: str = _setting(
         "5000/second", str, "polls and POST /messages from one address, in each web process"
     )
-    rooms_per_address: str = _setting("30/hour", str, "rooms one address may make; a rate like `30/hour`")
+    rooms_per_address: str = _setting(
+        "120/hour", str, "rooms one address (a whole house, behind a proxy) may make; a rate like `30/hour`"
+    )
     joins_per_address: str = _setting("120/minute", str, "joins from one address")
     sends_per_participant: str = _setting("100/second", str, "POST /messages of one participant, in each web process")
     codes_per_address: str = _setting("10/minute", str, "wrong room codes from one address at one room")

@@ -35,7 +35,8 @@ class WholeHouse:
         told = {key: value for key, value in os.environ.items() if not key.startswith("LETTERBOX_")}
         self.admin_key = "ak_of_the_house_0123456789"
         told |= {"PORT": str(self.port), "LETTERBOX_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
-        told |= {"LETTERBOX_ADMIN_KEY": self.admin_key} | environ
+        # All of a run's rooms come from one address.
+        told |= {"LETTERBOX_ADMIN_KEY": self.admin_key, "LETTERBOX_ROOMS_PER_ADDRESS": "2000/hour"} | environ
         self.process = subprocess.Popen(
             [*within, sys.executable, "app.py", "run"], cwd=ROOT, env=told,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
