@@ -38,6 +38,9 @@ def make_app(settings: config.Settings) -> Celery:
     if settings.broker_url.startswith(("redis", "unix")):
         # Redis takes a task for lost after this. Ours are told again by their rows, and the film of a long call takes hours.
         app.conf.broker_transport_options = {"visibility_timeout": VISIBLE_S}
+    if settings.broker_url.startswith(("amqp", "pyamqp")):
+        # Without it a task is lost, and nobody told, where the connection ends before RabbitMQ has taken it in.
+        app.conf.broker_transport_options = {"confirm_publish": True}
     if not settings.broker_url:
         folder = settings.work_dir / "broker"
         for name in ("queue", "control"):

@@ -27,6 +27,8 @@ MOST_CORRECTION_US = 5_000_000
 RECENT_US = 300_000_000
 PERIODS_US = (30_000_000, 60_000_000, 120_000_000)
 MOST_REPORTS = 800
+# Bends that are nearer to each other are one: of two numbers that large the difference says nothing any more.
+APART_US = 1_000
 
 
 class Report(NamedTuple):
@@ -174,7 +176,7 @@ def ticks_to_wall(track: Sequence[Report], offset: Curve | None, clock_hz: int, 
     sender = _joined(pieces, [through(piece, nominal) for piece in pieces])
     # Bends of both: between two neighbours the sum is straight.
     inside = [x for x, _ in sender.knots]
-    bends = sorted({*inside, *(_inverse(sender, ntp_us) for ntp_us, _ in offset.knots)})
+    bends = _apart(sorted({*inside, *(_inverse(sender, ntp_us) for ntp_us, _ in offset.knots)}), APART_US / nominal)
     knots = tuple((x, sender(x) + offset(sender(x))) for x in bends)
     slopes = [sender.slopes[at] * (1 + offset.slopes[at]) for at in (0, 1)]
     wall = Curve(knots, (slopes[0], slopes[1]))
@@ -182,6 +184,15 @@ def ticks_to_wall(track: Sequence[Report], offset: Curve | None, clock_hz: int, 
         abs((high - low) / (right - left) / nominal - 1) <= 2 * MOST_DRIFT for (left, low), (right, high) in pairwise(knots)
     )
     return wall if rising and abs(wall(first[0]) - first[1]) <= MOST_CORRECTION_US else plain
+
+
+def _apart(rising: Sequence[float], least: float) -> list[float]:
+    """Without those that follow another too closely."""
+    found = list(rising[:1])
+    for x in rising[1:]:
+        if x - found[-1] >= least:
+            found.append(x)
+    return found
 
 
 def errors_us(track: Sequence[Report], offset: Curve | None, wall: Curve) -> list[int] | None:

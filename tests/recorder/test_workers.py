@@ -12,11 +12,7 @@ from signaling.library.jobs import STEPS
 LEASE_S = 3
 
 
-# Known and open: with RabbitMQ a step of a killed worker was not begun again within the limit, twice; the cause is not found yet.
-OPEN = pytest.mark.xfail(strict=False, reason="on RabbitMQ a killed worker's step was seen to wait: cause not found")
-
-
-@pytest.fixture(params=[pytest.param(name, marks=[OPEN] if name == "rabbitmq" else []) for name in sorted(BROKERS)])
+@pytest.fixture(params=sorted(BROKERS))
 def broker(request: pytest.FixtureRequest):
     with BROKERS[request.param]() as url:
         yield url
