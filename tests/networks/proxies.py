@@ -93,8 +93,47 @@ class Way:
             await asyncio.sleep(arrives_s - now_s)
 
 
+class Outside:
+    """Connections to the servers behind the gateway, kept for the next exchange, as real gateways do."""
+
+    def __init__(self) -> None:
+        # To make one of these costs more than all the rest of an exchange.
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
+        self._idle: dict[str, list[Streams]] = {}
+
+    async def ask(self, host: str, message: bytes) -> tuple[str, list[tuple[str, str]], bytes]:
+        """One exchange; again by a new connection where a kept one was closed before it had said anything."""
+        idle = self._idle.setdefault(host, [])
+        while idle:
+            try:
+                return await self._exchange(host, idle.pop(), message)
+            except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+                continue
+        opened = await asyncio.open_connection(host, 443, ssl=self._context, server_hostname=host)
+        return await self._exchange(host, opened, message)
+
+    async def _exchange(self, host: str, streams: Streams, message: bytes) -> tuple[str, list[tuple[str, str]], bytes]:
+        reader, writer = streams
+        try:
+            writer.write(message)
+            status, fields = await _head(reader)
+            is_empty = status.split(" ")[1] in ("204", "304")
+            whole = b"" if is_empty else await _body(reader, fields, until_end=True)
+        except BaseException:
+            writer.close()
+            raise
+        named = {name.lower(): value.lower() for name, value in fields}
+        ends = is_empty or "content-length" in named or "transfer-encoding" in named
+        if ends and named.get("connection") != "close":
+            self._idle[host].append(streams)
+        else:
+            writer.close()
+        return status, fields, whole
+
+
 async def buffering(port: str, certificate: str, key: str, road: str) -> None:
-    up, down = Way(Path(road)), Way(Path(road))
+    up, down, outside = Way(Path(road)), Way(Path(road)), Outside()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
@@ -111,7 +150,7 @@ async def buffering(port: str, certificate: str, key: str, road: str) -> None:
             await writer.drain()
             await writer.start_tls(context)
             while True:
-                await _one_exchange(reader, writer, host, up, down)
+                await _one_exchange(reader, writer, host, outside, up, down)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ssl.SSLError, ValueError):
             pass
         finally:
@@ -121,18 +160,14 @@ async def buffering(port: str, certificate: str, key: str, road: str) -> None:
     await server.serve_forever()
 
 
-async def _one_exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, up: Way, down: Way) -> None:
+async def _one_exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, outside: Outside, up: Way, down: Way
+) -> None:
     """One request of a browser's, and its whole answer."""
     line, fields = await _head(reader)
     sent = await _body(reader, fields)
     await up.take(len(line) + sum(len(name) + len(value) + 4 for name, value in fields) + len(sent))
-    unchecked = ssl.create_default_context()
-    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-    inside, outside = await asyncio.open_connection(host, 443, ssl=unchecked, server_hostname=host)
-    outside.write(_message([line, *_kept(fields), "Connection: close"], sent))
-    status, answered = await _head(inside)
-    whole = await _body(inside, answered, until_end=True)
-    outside.close()
+    status, answered, whole = await outside.ask(host, _message([line, *_kept(fields)], sent))
     passed = _message([status, *_kept(answered)], whole)
     await down.take(len(passed))
     writer.write(passed)

@@ -1,5 +1,6 @@
 """Calls where no WebRTC passes at all: over plain HTTP, through a gateway that keeps whole answers and a proxy that opens TLS."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.journeys.house import LIMIT_S, Visitor
-from tests.networks.test_networks import BUFFERING, Call, Network, both
+from tests.networks import parts
+from tests.networks.test_networks import BUFFERING, Call, Network, Side, both, frames_in
 from tests.people import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
@@ -51,6 +53,25 @@ def test_two_people_see_and_hear_each_other_through_a_proxy_that_opens_tls(lab, 
         sees_and_hears(two.ben, "Ana")
 
 
+def test_only_the_pairs_that_need_it_speak_over_http_and_who_cannot_says_so(lab, chromium, house):
+    with ExitStack() as stack:
+        three = Call(lab, chromium, Network("", Side("proxy only", "buffering"), Side("nat"), path=""), house, stack)
+        three.begins()
+        cleo = Visitor(three.ben.context.browser, house).joins(three.room, "Cleo")
+        old = Visitor(three.ben.context.browser, house)
+        old.page.add_init_script("delete globalThis.VideoEncoder")
+
+        for one, name in ((three.ana, "Ben"), (three.ana, "Cleo"), (three.ben, "Ana"), (cleo, "Ana")):
+            sees_and_hears(one, name)
+        cleo.page.wait_for_function(
+            "() => letterbox.peers().some(p => p.name === 'Ben' && p.state === 'connected' && p.road === 'webrtc')"
+        )
+        old.joins(three.room, "Old")
+        three.ana.page.wait_for_function("() => letterbox.peers().find(p => p.name === 'Old')?.road === 'they-are-unable'")
+        old.page.wait_for_function("() => letterbox.peers().find(p => p.name === 'Ana')?.road === 'unable'")
+        assert "this browser cannot send calls over HTTP" in old.page.inner_text(".tile:not(.mine):has-text('Ana') .state")
+
+
 # -- one call for the rest, begun only now: the lab has but two sides -------------------------------------------------------
 
 
@@ -89,3 +110,48 @@ def test_lines_of_chat_take_the_same_road(two):
     two.chats(two.ana, "Can you read this?")
 
     eventually(lambda: "Can you read this?" in two.reads(two.ben), LIMIT_S)
+
+
+def test_people_on_http_are_recorded_like_any_other(two):
+    sees_and_hears(two.ana, "Ben")
+    before = {one: come(one, "Ben" if one is two.ana else "Ana")["shown"] for one in two.people}
+
+    two.ana.page.click("[data-testid=record-start]")
+    two.ana.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
+    for one, name in ((two.ana, "Ben"), (two.ben, "Ana")):
+        one.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
+        eventually(lambda one=one, name=name: come(one, name)["shown"] > before[one] + 100, LIMIT_S * 2)
+    two.ana.page.click("[data-testid=record-stop]")
+
+    tracks = eventually(two._both_tracks, LIMIT_S * 2)
+    frames = {track["name"]: frames_in(base64.b64decode(track["data"])) for track in tracks}
+    assert len(frames) == 2, frames
+    assert min(frames.values()) > 20, frames
+
+
+def test_on_a_narrow_road_the_picture_goes_before_the_sound_and_comes_back(two, lab):
+    sees_and_hears(two.ben, "Ana")
+
+    parts.make_road(lab, "a", kbit=70)
+    eventually(lambda: come(two.ana, "Ben")["height"] == 0, LIMIT_S)
+    before = come(two.ben, "Ana")["packets"]
+    eventually(lambda: come(two.ben, "Ana")["packets"] > before + 20, LIMIT_S)
+    parts.make_road(lab, "a", kbit=250)
+
+    # Little, but seen and heard.
+    sees_and_hears(two.ben, "Ana")
+    assert come(two.ana, "Ben")["upKbit"] < 400
+    parts.make_road(lab, "a")
+    sees_and_hears(two.ben, "Ana")
+
+
+def test_a_proxy_that_dies_in_mid_call_and_comes_back_is_spoken_through_again(two):
+    sees_and_hears(two.ben, "Ana")
+
+    parts.stop(two.proxies["a"])
+    two.ana.page.wait_for_selector("#connection:not([hidden])")
+    two.proxy_starts("a", "buffering")
+
+    two.ana.page.wait_for_selector("#connection", state="hidden")
+    sees_and_hears(two.ben, "Ana")
+    sees_and_hears(two.ana, "Ben")

@@ -180,7 +180,9 @@ export class OverHttp {
 
   wishes() {
     const { kbit } = this.duplex.down;
-    const mostKbit = kbit < NARROW_KBIT ? kbit / Math.max(1, this.pairs.size) : undefined;
+    // A recorder shows nothing: it takes no share.
+    const showing = [...this.pairs.values()].filter(({ shows }) => shows).length;
+    const mostKbit = kbit < NARROW_KBIT ? kbit / Math.max(1, showing) : undefined;
     // In a jam sound alone is wanted: what of pictures has gathered meanwhile is not brought, nor are new ones made.
     const noPictures = this.wasJammed;
     return [...this.pairs.values()].flatMap((pair) => pair.wishes({ mostKbit, noPictures }));

@@ -108,6 +108,11 @@ export class Pair {
     this.on.trackEnded(SOURCES[stream]);
   }
 
+  /** Whether there is a picture of theirs. */
+  get shows() {
+    return [...this.streams.values()].some((receiver) => receiver instanceof PictureIn);
+  }
+
   /** @returns {Map<Source, MediaStreamTrack>} */
   get tracks() {
     return new Map([...this.streams].map(([stream, { track }]) => [SOURCES[stream], track]));
