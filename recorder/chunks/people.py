@@ -25,7 +25,7 @@ KINDS = frozenset({"over-http", "chunk-key"})
 # The server keeps sound for two seconds.
 PERIOD_S, AGAIN_S, TIMEOUT_S = 0.2, 0.1, 3.0
 # An answer of this size may not have been everything.
-LARGE_BYTES = 200_000
+LARGE_BYTES = 40_000
 
 # What is captured comes within so long, or its clock is not to be believed.
 MOST_BEHIND_US = 2_000_000

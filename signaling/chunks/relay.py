@@ -27,7 +27,8 @@ from signaling.delivery import Waiter
 
 # A browser has six connections to a server: the rest of the page needs some of them.
 MAX_PARKED = 3
-MAX_ANSWER_BYTES = 262_144
+# What is on its way down a road that has just become narrow cannot be taken back: no more than the other end can wait for.
+MAX_ANSWER_BYTES = 49_152
 # An answer of which nothing was acknowledged after so long is lost, seconds, and so is one that so many others followed.
 LOST_S, MAX_ANSWERS = 4.0, 128
 # Who has not asked for so long wants nothing any more; after the longer time it is forgotten.

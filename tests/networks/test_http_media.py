@@ -1,6 +1,5 @@
 """Calls where no WebRTC passes at all: over plain HTTP, through a gateway that keeps whole answers and a proxy that opens TLS."""
 
-import base64
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from tests.journeys.house import LIMIT_S, Visitor
 from tests.networks import parts
-from tests.networks.test_networks import BUFFERING, Call, Network, Side, both, frames_in
+from tests.networks.test_networks import BUFFERING, Call, Network, Side, both
 from tests.people import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
@@ -110,23 +109,6 @@ def test_lines_of_chat_take_the_same_road(two):
     two.chats(two.ana, "Can you read this?")
 
     eventually(lambda: "Can you read this?" in two.reads(two.ben), LIMIT_S)
-
-
-def test_people_on_http_are_recorded_like_any_other(two):
-    sees_and_hears(two.ana, "Ben")
-    before = {one: come(one, "Ben" if one is two.ana else "Ana")["shown"] for one in two.people}
-
-    two.ana.page.click("[data-testid=record-start]")
-    two.ana.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
-    for one, name in ((two.ana, "Ben"), (two.ben, "Ana")):
-        one.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
-        eventually(lambda one=one, name=name: come(one, name)["shown"] > before[one] + 100, LIMIT_S * 2)
-    two.ana.page.click("[data-testid=record-stop]")
-
-    tracks = eventually(two._both_tracks, LIMIT_S * 2)
-    frames = {track["name"]: frames_in(base64.b64decode(track["data"])) for track in tracks}
-    assert len(frames) == 2, frames
-    assert min(frames.values()) > 20, frames
 
 
 def test_on_a_narrow_road_the_picture_goes_before_the_sound_and_comes_back(two, lab):

@@ -135,7 +135,9 @@ def test_both_workers_hold_a_request_and_answer_it_with_what_comes(sqlite, serve
     for n in range(1, 30):
         alice.calls(record(CAMERA, n, bytes([n]) * 9_000, KEY if n == 1 else 0))
     waiting.result(timeout=10)
-    bob.calls(want=f"{alice.id}.1.0")
+    # An answer is short enough for a narrow road: it takes more than one.
+    while bob.calls(want=f"{alice.id}.1.0"):
+        pass
 
     assert [one.n for one in bob.got] == list(range(1, 30))
     assert all(one.sealed == bytes([one.n]) * 9_000 for one in bob.got)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Away } from "../../static/call/api.js";
-import { DeviceClock } from "../../static/call/http/clock.js";
+import { DeviceClock, Stamps } from "../../static/call/http/clock.js";
 import { Data } from "../../static/call/http/data.js";
 import { Duplex } from "../../static/call/http/duplex.js";
 import { Ladder } from "../../static/call/http/ladder.js";
@@ -170,6 +170,26 @@ test("a picture waits for the sound of its moment, and sound for pictures that a
     lips.shown(900 + ms, ms);
   }
   assert.ok(lips.extraMs > 30);
+});
+
+test("sound that is impossibly far behind holds no picture back", () => {
+  const lips = new Lips();
+  lips.hear(1000, 0);
+
+  assert.equal(lips.waitMs(20_000, 0), 0);
+});
+
+test("what a codec of sound gives gets its own moment back, whatever was left out and however long its packets are", () => {
+  const stamps = new Stamps();
+  // Three of 20 ms, nothing for five seconds, and three more by a clock that is a little fast.
+  const [first, ...more] = [7000, 7020, 7040, 12_040, 12_060.1, 12_080.2].map((ms) => stamps.put(ms * 1000, 20_000));
+
+  assert.equal(first, 0);
+  assert.deepEqual(more, [20_000, 40_000, 60_000, 80_000, 100_000]);
+  assert.equal(stamps.take(first), 7_000_000);
+  // One packet of 60 ms of what came after the hole; a codec may round.
+  assert.equal(stamps.take(59_999), 12_039_999);
+  assert.equal(stamps.take(100_000), 12_080_200);
 });
 
 // -- duplex --------------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,40 @@ export class Earliest {
   }
 }
 
+/** Half a sample more or less. */
+const ROUNDING_US = 1000;
+
+/**
+ * A codec of sound counts samples from the first stamp on (as Chromium does): it knows nothing of holes, nor of clocks that
+ * drift. So it is given stamps without either, and what comes out of it gets its own moment back.
+ */
+export class Stamps {
+  constructor() {
+    this.nextUs = 0;
+    /** What has gone in and not come out. @type {{codecUs: number, realUs: number}[]} */
+    this.inside = [];
+  }
+
+  /**
+   * @param {number} realUs
+   * @param {number} durationUs
+   * @returns {number} the stamp for the codec
+   */
+  put(realUs, durationUs) {
+    const codecUs = this.nextUs;
+    this.nextUs += durationUs;
+    this.inside.push({ codecUs, realUs });
+    return codecUs;
+  }
+
+  /** @param {number} codecUs  of what has come out @returns {number} its own moment, microseconds */
+  take(codecUs) {
+    while (this.inside.length > 1 && this.inside[1].codecUs <= codecUs + ROUNDING_US) this.inside.shift();
+    const [first] = this.inside;
+    return first ? first.realUs + codecUs - first.codecUs : codecUs;
+  }
+}
+
 export class DeviceClock {
   constructor() {
     this.offset = new Earliest();

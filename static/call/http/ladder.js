@@ -60,19 +60,20 @@ export class Ladder {
    * @param {boolean} road.isBusy     this machine is too slow for what it encodes
    * @param {string[]} road.pictures  which are wanted
    * @param {number} [road.mostHeight] larger is shown by nobody
-   * @param {number} [road.limitKbit]  a picture of more gets not through to somebody
+   * @param {number} [road.limitKbit]  more gets not through to somebody
    * @param {number} nowMs
    * @returns {{batchMs: number, sound: {kbit: number, frameMs: number}, pictures: Map<string, Picture | null>}}
    */
   plan({ kbit, isJammed, isBusy, pictures, mostHeight = 540, limitKbit = Infinity }, nowMs) {
-    const sound = this.soundFor(kbit);
-    const left = kbit * (1 - HEADS) - costOf(sound);
+    const sound = this.soundFor(Math.min(kbit, limitKbit));
+    const room = (/** @type {number} */ road) => road * (1 - HEADS) - costOf(sound);
+    const left = room(kbit);
     const hasBoth = pictures.includes("camera") && pictures.includes("screen");
     /** @type {Map<string, Picture | null>} */
     const found = new Map();
     for (const which of pictures) {
       const share = hasBoth ? left * (which === "screen" ? 0.7 : 0.3) : left;
-      found.set(which, isJammed ? null : this.step(which, Math.min(share, limitKbit), isBusy, mostHeight, nowMs));
+      found.set(which, isJammed ? null : this.step(which, Math.min(share, room(limitKbit)), isBusy, mostHeight, nowMs));
     }
     return { batchMs: batchMs(kbit), sound, pictures: found };
   }

@@ -7,6 +7,8 @@ const SPEAKER_MS = 15;
 /** So late pictures make the sound wait. */
 const LATE_MS = 15;
 const MOST_EXTRA_MS = 250;
+/** Sound that is further behind than it can be is no measure. */
+const MOST_WAIT_MS = 1500;
 
 export class Lips {
   constructor() {
@@ -33,7 +35,8 @@ export class Lips {
    */
   waitMs(capturedMs, nowMs) {
     const heard = this.heardAt(nowMs);
-    return heard === null ? 0 : Math.max(0, capturedMs - heard - AHEAD_MS);
+    const waitMs = heard === null ? 0 : Math.max(0, capturedMs - heard - AHEAD_MS);
+    return waitMs > MOST_WAIT_MS ? 0 : waitMs;
   }
 
   /** @param {number} nowMs @returns {number | null} the moment that is heard then */

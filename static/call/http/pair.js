@@ -128,7 +128,7 @@ export class Pair {
     if (this.keys.size === 0) return [];
     const media = [...this.streams].filter(([, receiver]) => !(noPictures && receiver instanceof PictureIn)).map(([stream, receiver]) => ({
       from: this.id, stream, after: receiver.order.after, key: receiver.needsKey,
-      ...(mostKbit && receiver instanceof PictureIn && { mostKbit }),
+      ...(mostKbit && { mostKbit }),
     }));
     return [...media, { from: this.id, stream: DATA, after: this.data.after }];
   }

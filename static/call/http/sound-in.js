@@ -1,5 +1,6 @@
 // What somebody says: Opus packets in order, decoded, played by sound.worklet.js into a track like any other.
 
+import { Stamps } from "./clock.js";
 import { Order } from "./order.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -17,6 +18,7 @@ export class SoundIn {
     /** @type {Order<Frame>} */
     this.order = new Order({ patienceMs: PATIENCE_MS });
     this.needsKey = false;
+    this.stamps = new Stamps();
     this.playout = new AudioWorkletNode(context, "letterbox-playout", { numberOfInputs: 0, outputChannelCount: [1] });
     this.out = context.createMediaStreamDestination();
     this.playout.connect(this.out);
@@ -47,7 +49,8 @@ export class SoundIn {
     for (const { timestampUs, durationUs, payload } of this.order.take(nowMs).items) {
       if (this.decoder.state !== "configured") return;
       this.packets += 1;
-      this.decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: timestampUs, duration: durationUs, data: payload }));
+      const timestamp = this.stamps.put(timestampUs, durationUs);
+      this.decoder.decode(new EncodedAudioChunk({ type: "key", timestamp, duration: durationUs, data: payload }));
     }
   }
 
@@ -55,7 +58,7 @@ export class SoundIn {
   decoded(data) {
     const samples = new Float32Array(data.numberOfFrames);
     data.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
-    this.playout.port.postMessage({ samples, atMs: data.timestamp / 1000 }, [samples.buffer]);
+    this.playout.port.postMessage({ samples, atMs: this.stamps.take(data.timestamp) / 1000 }, [samples.buffer]);
     data.close();
   }
 

@@ -1,6 +1,6 @@
 // A microphone, or the sound of a screen: samples to Opus packets (W3C WebCodecs), stamped by the one clock of what we send.
 
-import { DeviceClock } from "./clock.js";
+import { DeviceClock, Stamps } from "./clock.js";
 import { KINDS } from "./frame.js";
 
 /** @typedef {Omit<import("./frame.js").Frame, "wallUs">} Encoded */
@@ -16,6 +16,7 @@ export class SoundOut {
   constructor(context, track, onFrame) {
     this.onFrame = onFrame;
     this.clock = new DeviceClock();
+    this.stamps = new Stamps();
     this.count = 0;
     this.how = { kbit: 0, frameMs: 0 };
     this.isOn = false;
@@ -44,9 +45,8 @@ export class SoundOut {
     const timestampMs = this.clock.capturedMs(this.count * PACKET_MS, now) - PACKET_MS;
     this.count += 1;
     if (!this.isOn || this.how.kbit === 0 || this.encoder.state !== "configured") return;
-    const data = new AudioData({
-      format: "f32-planar", sampleRate, numberOfFrames: samples.length, numberOfChannels: 1, timestamp: Math.round(timestampMs * 1000), data: samples,
-    });
+    const timestamp = this.stamps.put(Math.round(timestampMs * 1000), PACKET_MS * 1000);
+    const data = new AudioData({ format: "f32-planar", sampleRate, numberOfFrames: samples.length, numberOfChannels: 1, timestamp, data: samples });
     this.encoder.encode(data);
     data.close();
   }
@@ -56,7 +56,7 @@ export class SoundOut {
     const payload = new Uint8Array(chunk.byteLength);
     chunk.copyTo(payload);
     const durationUs = chunk.duration ?? this.how.frameMs * 1000;
-    this.onFrame({ kind: KINDS.opus, isKey: true, timestampUs: chunk.timestamp, durationUs, width: 0, height: 0, payload });
+    this.onFrame({ kind: KINDS.opus, isKey: true, timestampUs: this.stamps.take(chunk.timestamp), durationUs, width: 0, height: 0, payload });
   }
 
   close() {
