@@ -4,12 +4,12 @@ DATA ?= ./data
 PYTHON ?= python3
 VENV ?= .venv
 # Tests of the server and the recorder wait more than they work; those at browsers need the machine for themselves.
-AT_ONCE ?= 3
+AT_ONCE ?= 4
 BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
 
-.PHONY: bench-attack audit help run test fuzz lint migrate doctor chaos scale bench-signaling bench-join bench-files bench-recorder bench-compose bench-http bench-memory pictures
+.PHONY: bench-attack carried audit help run test fuzz lint migrate doctor chaos scale bench-signaling bench-join bench-files bench-recorder bench-compose bench-http bench-memory pictures
 
 help: ## what one can do here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -26,7 +26,7 @@ doctor: $(VENV)/.run ## what is set up wrong, and how to mend it
 test: $(VENV)/.dev ## all tests, browsers included
 	$(if $(ARGS),,$(BIN)/python -m pytest -n $(AT_ONCE) --dist worksteal tests --ignore=tests/journeys --ignore=tests/networks)
 	$(BIN)/python -m pytest $(or $(ARGS),tests/journeys tests/networks)
-	LETTERBOX_WORKER_CLASS=gthread $(BIN)/python -m pytest tests/signaling/test_presence.py tests/signaling/test_operations.py
+	LETTERBOX_WORKER_CLASS=gthread $(BIN)/python -m pytest -n $(AT_ONCE) tests/signaling/test_presence.py tests/signaling/test_operations.py
 	@if command -v npm >/dev/null; then npm run --silent test; else echo "npm is not installed: the JavaScript tests were skipped"; fi
 
 fuzz: $(VENV)/.dev ## thousands of calls made up from the OpenAPI document, at a real server: CASES=20000
@@ -64,6 +64,9 @@ chaos: $(VENV)/.dev ## kill parts at random during recorded calls; MINUTES=3 SEE
 
 scale: $(VENV)/.dev ## what a larger house needs: the figures of docs/scale.md
 	$(BIN)/python -m bench.scale $(ARGS)
+
+carried: $(VENV)/.dev ## what two people at real browsers cost the server in bytes, for docs/scale.md
+	$(BIN)/python -m bench.carried
 
 bench-attack: $(VENV)/.dev ## 10,000 connections that say nothing, or stop in the middle, and what others notice of them
 	$(BIN)/python -m bench.attack $(ARGS)

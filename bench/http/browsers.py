@@ -122,6 +122,7 @@ def figures(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
         "fps": round((after["http"]["shown"] - before["http"]["shown"]) / seconds, 1),
         "height": after["http"]["picture"]["height"] if after["http"]["picture"] else 0,
         "audio_gaps": after["http"]["heard"]["gaps"] - before["http"]["heard"]["gaps"],
+        "silent_ms": round(after["http"]["heard"]["silentMs"] - before["http"]["heard"]["silentMs"]),
         "up_kbit": after["http"]["upKbit"],
         "round_trip_ms": after["http"]["roundTripMs"],
     }

@@ -17,6 +17,7 @@ import { announce, find } from "./dom.js";
 import { Embedding } from "./embed.js";
 import { showEnded } from "./ended.js";
 import { HostMenu } from "./host.js";
+import { HostLink } from "./hostlink.js";
 import { hostKeyOf } from "./hosts.js";
 import { expose } from "./inside.js";
 import * as keys from "./keys.js";
@@ -165,6 +166,7 @@ const lobby = new Lobby((id, answer) => void host("/lobby", { participant: id, a
 const settingsForm = new SettingsForm(async (wish) => {
   if (!(await host("/settings", wish))) settingsForm.show(room.settings);
 });
+new HostLink(roomId, roomTitle, hostKey);
 const people = new People(room, {
   panel,
   tiles,

@@ -51,6 +51,23 @@ def test_guests_wait_at_the_door_until_the_host_answers(visitor):
     ben.is_connected_to(1)
 
 
+def test_a_new_host_link_makes_a_host_and_the_old_one_no_more(visitor):
+    ana, ben, cleo = visitor(), visitor(), visitor()
+    room = ana.makes_room("Keys")
+    old = ana.page.evaluate("() => JSON.parse(localStorage['letterbox.rooms'])[0].hostKey")
+    ana.joins(room, "Ana")
+    ana.page.click("#show-people")
+
+    ana.page.click("[data-testid=new-host-link]")
+    ana.page.wait_for_selector("[data-testid=host-link]:not([hidden])")
+
+    new = ana.page.input_value("[data-testid=host-link]").removeprefix(ana.house.url)
+    ben.joins(new, "Ben")
+    assert ben.page.evaluate("() => letterbox.participant.role") == "host"
+    comes_to_the_door(cleo, f"{room}#host={old}", "Cleo")
+    cleo.page.wait_for_selector("#device-problem:has-text('This host key is not, or no longer')")
+
+
 def test_a_code_is_asked_for_and_a_locked_room_says_so(visitor):
     ana, ben, cleo = visitor(), visitor(), visitor()
     room = ana.makes_room("Code")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.networks.lab import NAMES, PLAIN, PROXY_PORT, SIDES, TURN, WEB, Lab
 from tests.people import eventually
 
 SECRET = "lab-secret"
+# Where no CONNECT passes there is no TLS; a company may have its browsers trust a page all the same.
+TRUSTED = "--unsafely-treat-insecure-origin-as-secure=http://call.test"
 TURN_URLS = (
     "turn:turn.test:3478", "turn:turn.test:3478?transport=tcp", "turns:turn.test:443?transport=tcp",
     "turn:turn.test:443?transport=tcp", f"turn:{TURN}:443?transport=tcp",
@@ -99,7 +102,8 @@ class Turn:
 def start_squid(lab: Lab, side: str, variant: str = "plain") -> subprocess.Popen[str]:
     """A company's proxy: CONNECT to 443 and nothing else.
 
-    variant: plain, password (user / secret), idle (cuts after 10 s), opening (it opens TLS, and could read).
+    variant: plain, password (user / secret), idle (cuts after 10 s), opening (it opens TLS, and could read), requests (it lets
+    ordinary requests through, and no CONNECT at all).
     """
     folder = lab.folder / f"squid-{side}"
     folder.mkdir(exist_ok=True)
@@ -120,6 +124,7 @@ acl step1 at_step SslBump1
 ssl_bump peek step1
 ssl_bump bump all
 http_access allow all""",
+        "requests": "http_access deny CONNECT\nhttp_access allow all",
         "idle": "read_timeout 10 seconds\nclient_idle_pconn_timeout 10 seconds\nhttp_access allow all",
     }
     opens = ""
@@ -205,11 +210,23 @@ class LabHouse(WholeHouse):
         if with_turn:
             environ |= {"LETTERBOX_TURN_URLS": ",".join(TURN_URLS), "LETTERBOX_TURN_SECRET": SECRET}
         _proxies(lab, "server", "tls", "443", str(port), *_pair(lab), address)
+        _proxies(lab, "server", "plain", "80", str(port), address)
         super().__init__(lab.folder / self.name, within=tuple(lab.command("server")), **environ)
 
     @property
     def url(self) -> str:
         return f"https://{self.name}"
+
+
+@dataclass(frozen=True)
+class WithoutTls:
+    """The same house by its other door."""
+
+    house: LabHouse
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.house.name}"
 
 
 # -- browsers --------------------------------------------------------------------------------------------------------------------
@@ -228,7 +245,7 @@ def open_browser(chromium: BrowserType, lab: Lab, side: str, proxy: ProxySetting
     starter = lab.folder / f"chromium-{side}"
     starter.write_text(f'#!/bin/sh\nexec {" ".join(lab.command(f"side-{side}"))} env HOME={home} {CHROMIUM} "$@"\n')
     starter.chmod(0o755)
-    return chromium.launch(executable_path=str(starter), args=FLAGS, proxy=proxy)
+    return chromium.launch(executable_path=str(starter), args=[*FLAGS, TRUSTED], proxy=proxy)
 
 
 def proxy_of(side: str, password: bool = False) -> ProxySettings:

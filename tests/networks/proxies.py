@@ -2,6 +2,7 @@
 
 dns ADDRESS [silent]: answers for the lab's names, and knows no others; or hears and says nothing.
 tls PORT TARGET_PORT CERTIFICATE KEY ADDRESS: ends TLS in front of the house, as a reverse proxy does.
+plain PORT TARGET_PORT ADDRESS: the same without TLS.
 buffering PORT CERTIFICATE KEY ROAD: a gateway that opens TLS, reads each answer whole, and only then passes it on.
     ROAD: a file that may say, at any time, how narrow the road to it is and how long: {"kbit": 250, "delay_ms": 20}, each way.
 """
@@ -43,7 +44,14 @@ def _answer(question: bytes) -> bytes:
 async def tls(port: str, target: str, certificate: str, key: str, address: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    await _pass_on(port, target, address, context)
 
+
+async def plain(port: str, target: str, address: str) -> None:
+    await _pass_on(port, target, address, None)
+
+
+async def _pass_on(port: str, target: str, address: str, context: ssl.SSLContext | None) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             inside = await asyncio.open_connection("127.0.0.1", int(target))
@@ -208,4 +216,4 @@ if __name__ == "__main__":
     if which == "dns":
         dns(*arguments)
     else:
-        asyncio.run({"tls": tls, "buffering": buffering}[which](*arguments))
+        asyncio.run({"tls": tls, "plain": plain, "buffering": buffering}[which](*arguments))

@@ -1,7 +1,9 @@
 """Calls where no WebRTC passes at all: over plain HTTP, through a gateway that keeps whole answers and a proxy that opens TLS."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from tests.networks.test_networks import BUFFERING, Call, Network, Side, both
 from tests.people import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
+REQUESTS = Network("a proxy that lets no CONNECT through", **both("proxy only", "requests"), path="")
 OPENING = Network("a proxy that opens TLS", **both("proxy only", "opening"), path="")
 # What has come of somebody over HTTP so far: pictures shown, packets of sound, and how loud it is just now.
 COME = """name => {
@@ -52,6 +55,15 @@ def test_two_people_see_and_hear_each_other_through_a_proxy_that_opens_tls(lab, 
         sees_and_hears(two.ben, "Ana")
 
 
+def test_two_people_see_and_hear_each_other_through_a_proxy_that_refuses_connect(lab, chromium, house):
+    with ExitStack() as stack:
+        two = Call(lab, chromium, REQUESTS, parts.WithoutTls(house), stack)
+        two.begins()
+
+        sees_and_hears(two.ana, "Ben")
+        sees_and_hears(two.ben, "Ana")
+
+
 def test_only_the_pairs_that_need_it_speak_over_http_and_who_cannot_says_so(lab, chromium, house):
     with ExitStack() as stack:
         three = Call(lab, chromium, Network("", Side("proxy only", "buffering"), Side("nat"), path=""), house, stack)
@@ -79,6 +91,9 @@ def two(lab, chromium, house) -> Iterator[Call]:
     """Ana and Ben, each behind a gateway that keeps whole answers, in their call."""
     with ExitStack() as stack:
         made = Call(lab, chromium, BUFFERING, house, stack)
+        for one in made.people:
+            # What is taken is kept by the page until it is saved: no test can press the browser's own dialog.
+            one.page.add_init_script("delete globalThis.showSaveFilePicker")
         made.begins()
         yield made
 
@@ -109,6 +124,22 @@ def test_lines_of_chat_take_the_same_road(two):
     two.chats(two.ana, "Can you read this?")
 
     eventually(lambda: "Can you read this?" in two.reads(two.ben), LIMIT_S)
+
+
+def test_a_file_takes_the_same_road(two, tmp_path):
+    sees_and_hears(two.ana, "Ben")
+    plan = tmp_path / "Plan 2027.pdf"
+    plan.write_bytes(os.urandom(300_000))
+
+    two.ana.page.set_input_files("#choose-files", str(plan))
+    if two.ben.page.is_hidden("#chat"):
+        two.ben.page.click("#show-chat")
+    two.ben.page.click("[data-testid=file-card] [data-do=accept]")
+    with two.ben.page.expect_download() as download:
+        two.ben.page.click("[data-testid=file-card] [data-do=save]")
+
+    assert Path(download.value.path()).read_bytes() == plan.read_bytes()
+    sees_and_hears(two.ben, "Ana")
 
 
 def test_on_a_narrow_road_the_picture_goes_before_the_sound_and_comes_back(two, lab):

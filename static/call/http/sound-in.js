@@ -4,7 +4,7 @@ import { Stamps } from "./clock.js";
 import { Order } from "./order.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
-/** @typedef {{playingMs: number | null, levelMs: number, isDry: boolean, spareMs: number, gaps: number, concealedMs: number, skippedMs: number, peak: number}} Heard */
+/** @typedef {{playingMs: number | null, levelMs: number, isDry: boolean, spareMs: number, gaps: number, silentMs: number, concealedMs: number, skippedMs: number, peak: number}} Heard */
 
 /** A packet that has not come after so long would come too late. */
 const PATIENCE_MS = 120;

@@ -65,7 +65,8 @@ class Playout extends Processor {
     this.past = new Float32Array(Math.round(20 * MS));
     this.pastAt = 0;
     this.dryFor = 0;
-    this.seen = { gaps: 0, concealedMs: 0, skippedMs: 0, peak: 0 };
+    /** silentMs: in gaps, beyond what was concealed. */
+    this.seen = { gaps: 0, silentMs: 0, concealedMs: 0, skippedMs: 0, peak: 0 };
     this.port.onmessage = (/** @type {MessageEvent} */ { data }) => this.take(data);
   }
 
@@ -161,7 +162,10 @@ class Playout extends Processor {
   /** The last twenty milliseconds, backwards and forwards, softer and softer. */
   goOn() {
     const soft = 1 - this.dryFor / (CONCEAL_MS * MS);
-    if (soft <= 0) return 0;
+    if (soft <= 0) {
+      if (this.seen.gaps > 0) this.seen.silentMs += 1 / MS;
+      return 0;
+    }
     const turn = this.dryFor % (2 * this.past.length);
     const back = turn < this.past.length ? turn : 2 * this.past.length - 1 - turn;
     this.dryFor += 1;
