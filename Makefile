@@ -4,7 +4,7 @@ DATA ?= ./data
 PYTHON ?= python3
 VENV ?= .venv
 # Tests of the server and the recorder wait more than they work; those at browsers need the machine for themselves.
-AT_ONCE ?= 4
+AT_ONCE ?= 3
 BIN := $(VENV)/bin
 export PORT HTTPS
 export LETTERBOX_DATA_DIR ?= $(DATA)
