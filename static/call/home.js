@@ -1,6 +1,7 @@
 // The start page: make a room, share its link, find the rooms made before.
 
 import { Refused, call } from "./api.js";
+import { copyFrom } from "./copy.js";
 import { announce, find, make } from "./dom.js";
 import { forget, hostedRooms, remember } from "./hosts.js";
 import { t } from "./text.js";
@@ -40,16 +41,7 @@ function show(room) {
   link.select();
 }
 
-find("#copy-link").addEventListener("click", async () => {
-  const link = find("[data-testid=room-link]");
-  link.select();
-  try {
-    await navigator.clipboard.writeText(link.value);
-    announce(t("link.copied"));
-  } catch {
-    announce(t("link.copy-by-hand"));
-  }
-});
+find("#copy-link").addEventListener("click", () => void copyFrom(find("[data-testid=room-link]"), t("link.copied")));
 
 const share = find("#share-link");
 share.hidden = !navigator.share;

@@ -1,6 +1,7 @@
 // The host's own link to the room: a new one, after which the old one opens nothing any more.
 
 import { call } from "./api.js";
+import { copyFrom } from "./copy.js";
 import { announce, find } from "./dom.js";
 import { remember } from "./hosts.js";
 import { t } from "./text.js";
@@ -30,11 +31,9 @@ export class HostLink {
       remember({ room: this.room, title: this.title, hostKey: made.host_key, at: Date.now() });
       this.shown.value = new URL(`/r/${this.room}#host=${encodeURIComponent(made.host_key)}`, location.href).href;
       this.shown.hidden = false;
-      this.shown.select();
-      await navigator.clipboard.writeText(this.shown.value);
-      announce(t("settings.host-link.copied"));
+      await copyFrom(this.shown, t("settings.host-link.copied"));
     } catch (error) {
-      announce(this.shown.value ? t("link.copy-by-hand") : wordsOf(error));
+      announce(wordsOf(error));
     } finally {
       this.button.disabled = false;
     }

@@ -207,11 +207,12 @@ def figure(house, name: str) -> float:
 
 def counted(one, names: tuple[str, ...]) -> list[float]:
     """These figures when all that was done until now is in them: a worker adds up its bytes once a second."""
-    seen: list[float] = []
-    while (now := [figure(one.house, name) for name in names])[0] not in seen:
-        seen = [now[0]]
+    found = [figure(one.house, name) for name in names]
+    while True:
         one.page.wait_for_timeout(1500)
-    return now
+        before, found = found, [figure(one.house, name) for name in names]
+        if found[0] == before[0]:
+            return found
 
 
 @pytest.fixture

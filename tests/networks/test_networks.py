@@ -127,9 +127,7 @@ class Call:
         self.ana.page.click("[data-testid=record-start]")
         for one in self.people:
             eventually(lambda one=one: one.sent_to_recorder()["frames"] > 40, LIMIT_S)
-        self.ana.page.click("[data-testid=record-stop]")
-        tracks = eventually(lambda: self._both_tracks(), LIMIT_S * 2)
-        return {track["name"]: frames_in(base64.b64decode(track["data"])) for track in tracks}
+        return self._recorded()
 
     def is_recorded_over_http(self) -> dict[str, int]:
         """Some hundred pictures of both, seen by each other meanwhile; person → frames in the file."""
@@ -139,6 +137,9 @@ class Call:
             one.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
             before = one.page.evaluate(shown)
             eventually(lambda one=one, before=before: one.page.evaluate(shown) > before + 100, LIMIT_S * 2)
+        return self._recorded()
+
+    def _recorded(self) -> dict[str, int]:
         self.ana.page.click("[data-testid=record-stop]")
         tracks = eventually(self._both_tracks, LIMIT_S * 2)
         return {track["name"]: frames_in(base64.b64decode(track["data"])) for track in tracks}
