@@ -35,6 +35,17 @@ export class Fallback {
   }
 
   /**
+   * Whether what the second road says of somebody is more than what has become of WebRTC: why nothing passes, more than that.
+   *
+   * @param {string} id
+   * @param {import("./peer.js").PeerState} state
+   */
+  speaksFor(id, state) {
+    const road = this.roads.get(id) ?? "asked";
+    return road === "http" || (road !== "asked" && state !== "connected");
+  }
+
+  /**
    * What has become of WebRTC with somebody.
    *
    * @param {Participant} participant

@@ -254,7 +254,7 @@ export class Room {
       onTrack: (track, source) => !this.fallback.isOverHttp(participant.id) && this.on.track(participant, track, source),
       onTrackEnded: (source) => !this.fallback.isOverHttp(participant.id) && this.on.trackEnded(participant, source),
       onState: (state) => {
-        if (!this.fallback.isOverHttp(participant.id)) this.on.peerState(participant, state);
+        if (!this.fallback.speaksFor(participant.id, state)) this.on.peerState(participant, state);
         this.fallback.follow(participant, state);
         if (state === "connected") this.adjustQuality();
       },

@@ -37,10 +37,14 @@ def come(one: Visitor, name: str) -> dict[str, Any]:
 def sees_and_hears(one: Visitor, name: str) -> None:
     """From now on, over HTTP, in the tile."""
     before = come(one, name)
-    eventually(lambda: come(one, name)["shown"] > before["shown"] + 10, LIMIT_S)
-    eventually(lambda: come(one, name)["packets"] > before["packets"] + 20, LIMIT_S)
-    # Chromium's false microphone beeps every second.
-    eventually(lambda: come(one, name)["loud"] > 0.05, LIMIT_S)
+    try:
+        eventually(lambda: come(one, name)["shown"] > before["shown"] + 10, LIMIT_S)
+        eventually(lambda: come(one, name)["packets"] > before["packets"] + 20, LIMIT_S)
+        # Chromium's false microphone beeps every second.
+        eventually(lambda: come(one, name)["loud"] > 0.05, LIMIT_S)
+    except AssertionError as missed:
+        seen = one.page.evaluate("() => letterbox.peers().map(p => ({ name: p.name, road: p.road, state: p.state, ...p.http }))")
+        raise AssertionError(f"{name} as seen by another: {before} at first, now {come(one, name)}; all: {seen}") from missed
     now = come(one, name)
     assert now["kinds"] == ["audio", "video"], now
     assert now["seen"] > 0, now

@@ -82,6 +82,19 @@ test("a browser that cannot says so to both sides", async () => {
   assert.deepEqual(house.shown, ["unable"]);
 });
 
+test("why nothing passes is not overwritten by what WebRTC says, until it passes", async () => {
+  const house = new House();
+  house.fallback.loading = Promise.resolve(null);
+  house.fallback.follow({ id: "ben" }, "no-path");
+  const whileAsked = house.fallback.speaksFor("ben", "no-path");
+  await settle();
+
+  assert.deepEqual(
+    [whileAsked, house.fallback.speaksFor("ben", "no-path"), house.fallback.speaksFor("ben", "connected")],
+    [false, true, false],
+  );
+});
+
 test("who hears that the other cannot shows it", async () => {
   const house = new House();
   house.fallback.follow({ id: "ben" }, "no-path");
