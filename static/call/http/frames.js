@@ -25,7 +25,13 @@ async function readFrames(reader, onFrame, signal) {
     const { done, value } = await reader.read();
     if (done) return;
     if (signal.aborted) return value.close();
-    onFrame(value);
+    try {
+      onFrame(value);
+    } catch (error) {
+      // One that cannot be dealt with is no reason to stop.
+      console.warn("picture: one was left out", error);
+      value.close();
+    }
   }
 }
 

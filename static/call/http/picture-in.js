@@ -6,7 +6,7 @@ import { PictureTrack } from "./picture-track.js";
 /** @typedef {import("./frame.js").Frame} Frame */
 
 const PATIENCE_MS = 250;
-/** More wait to be shown: the machine is behind, and the oldest are not worth showing. */
+/** More wait for their sound: it is too far behind, and the oldest is shown without. */
 const MOST_WAITING = 12;
 const CODECS = ["vp8", "vp09.00.10.08", "avc1.42e01f"];
 
@@ -72,7 +72,7 @@ export class PictureIn {
   /** @param {VideoFrame} frame */
   decoded(frame) {
     this.waiting.push(frame);
-    if (this.waiting.length > MOST_WAITING) this.waiting.shift()?.close();
+    if (this.waiting.length > MOST_WAITING) this.showFirst();
     if (this.waiting.length === 1 || this.timer === undefined) this.show();
   }
 
@@ -86,11 +86,16 @@ export class PictureIn {
         this.timer = setTimeout(() => this.show(), Math.min(waitMs, 500));
         return;
       }
-      this.waiting.shift();
-      this.shown += 1;
-      this.onWait(this.lips.shown(frame.timestamp / 1000, performance.now()));
-      this.out.write(frame);
+      this.showFirst();
     }
+  }
+
+  showFirst() {
+    const frame = this.waiting.shift();
+    if (!frame) return;
+    this.shown += 1;
+    this.onWait(this.lips.shown(frame.timestamp / 1000, performance.now()));
+    this.out.write(frame);
   }
 
   close() {

@@ -16,6 +16,8 @@ const KEY_MS = 400;
 const EARLY = 0.8;
 /** Frames the encoder may be behind before this machine is too slow. */
 const MOST_QUEUED = 1;
+/** An encoder that failed, or that the browser took away, is made anew; one that fails at once, not for every picture. */
+const AGAIN_MS = 1000;
 
 export class PictureOut {
   /**
@@ -36,8 +38,13 @@ export class PictureOut {
     /** How often the encoder was behind, of how many frames; see busy. */
     this.pace = { frames: 0, late: 0 };
     this.ending = new AbortController();
-    this.encoder = new VideoEncoder({ output: (chunk) => this.encoded(chunk), error: (error) => console.error("picture: not encoded", error) });
+    this.madeMs = performance.now();
+    this.encoder = this.newEncoder();
     eachFrame(track, (frame) => this.take(frame), this.ending.signal);
+  }
+
+  newEncoder() {
+    return new VideoEncoder({ output: (chunk) => this.encoded(chunk), error: (error) => console.warn("picture: not encoded", error) });
   }
 
   /** @param {Picture | null} plan  null: none for now */
@@ -72,6 +79,7 @@ export class PictureOut {
    * @param {number} now
    */
   encode(frame, plan, capturedMs, now) {
+    if (this.encoder.state === "closed" && !this.begunAgain(now)) return;
     this.pace.frames += 1;
     if (this.encoder.encodeQueueSize > MOST_QUEUED) {
       this.pace.late += 1;
@@ -85,6 +93,15 @@ export class PictureOut {
     const stamped = new VideoFrame(frame, { timestamp: Math.round(capturedMs * 1000) });
     this.encoder.encode(stamped, { keyFrame });
     stamped.close();
+  }
+
+  /** @param {number} now */
+  begunAgain(now) {
+    if (now - this.madeMs < AGAIN_MS) return false;
+    this.madeMs = now;
+    this.encoder = this.newEncoder();
+    this.size = { width: 0, height: 0, kbit: 0, fps: 0 };
+    return true;
   }
 
   /**

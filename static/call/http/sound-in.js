@@ -30,8 +30,20 @@ export class SoundIn {
       this.heard = data;
       onHeard(data);
     };
-    this.decoder = new AudioDecoder({ output: (data) => this.decoded(data), error: (error) => console.warn("sound: not decoded", error) });
-    this.decoder.configure({ codec: "opus", sampleRate: 48000, numberOfChannels: 1 });
+    this.decoder = this.newDecoder();
+  }
+
+  newDecoder() {
+    const decoder = new AudioDecoder({
+      output: (data) => this.decoded(data),
+      error: (error) => {
+        console.warn("sound: not decoded", error);
+        this.decoder = this.newDecoder();
+        this.stamps = new Stamps();
+      },
+    });
+    decoder.configure({ codec: "opus", sampleRate: 48000, numberOfChannels: 1 });
+    return decoder;
   }
 
   /**

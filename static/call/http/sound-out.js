@@ -24,7 +24,19 @@ export class SoundOut {
     this.capture = new AudioWorkletNode(context, "letterbox-capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
     this.capture.port.onmessage = ({ data }) => this.take(data, context.sampleRate);
     this.source.connect(this.capture);
-    this.encoder = new AudioEncoder({ output: (chunk) => this.encoded(chunk), error: (error) => console.error("sound: not encoded", error) });
+    this.encoder = this.newEncoder();
+  }
+
+  newEncoder() {
+    return new AudioEncoder({
+      output: (chunk) => this.encoded(chunk),
+      error: (error) => {
+        console.warn("sound: not encoded", error);
+        this.encoder = this.newEncoder();
+        this.stamps = new Stamps();
+        this.how = { kbit: 0, frameMs: 0 };
+      },
+    });
   }
 
   /** @param {{kbit: number, frameMs: number}} how */
