@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,17 @@ class Workshop:
     def told(self, step: str) -> bool:
         """Whether the server has told the recorder to enqueue this step."""
         return any(message["kind"] == "process" and message["body"]["step"] == step for message in self.rec.hear())
+
+    def waits_for(self, fact: Callable[[], bool]) -> None:
+        """Meanwhile do what a recorder does: hand to the broker what the server tells it of, because nobody took it."""
+
+        def look() -> bool:
+            for message in self.rec.hear():
+                if message["kind"] == "process":
+                    self.enqueue(message["body"]["step"])
+            return fact()
+
+        eventually(look, LIMIT_S)
 
     def download_archive(self) -> zipfile.ZipFile:
         """Everything at once, as a person takes it along."""

@@ -12,11 +12,7 @@ from signaling.library.jobs import STEPS
 LEASE_S = 3
 
 
-# Known and open: with RabbitMQ the step after a killed worker's was seen not to begin within the limit, on a busy machine.
-OPEN = pytest.mark.xfail(strict=False, reason="on RabbitMQ the step that follows was seen to wait: cause not found")
-
-
-@pytest.fixture(params=[pytest.param(name, marks=[OPEN] if name == "rabbitmq" else []) for name in sorted(BROKERS)])
+@pytest.fixture(params=sorted(BROKERS))
 def broker(request: pytest.FixtureRequest):
     with BROKERS[request.param]() as url:
         yield url
@@ -35,13 +31,11 @@ def test_a_worker_killed_at_the_end_of_any_step_is_followed_by_another(broker: s
         workshop.work("tests.hanging", **environ)
         workshop.enqueue(*workshop.record(seconds=2))
         for step in STEPS:
-            eventually(lambda step=step: (told / f"{workshop.recording}-{step}-1").exists(), LIMIT_S)
+            workshop.waits_for((told / f"{workshop.recording}-{step}-1").exists)
             workshop.kill()
             workshop.work("tests.hanging", **environ)
-            # Nobody but the server knows, and tells a recorder: here that is us.
-            eventually(lambda step=step: workshop.told(step), LIMIT_S)
-            workshop.enqueue(step)
-        done = workshop.comes_to("ready", "failed")
+        workshop.waits_for(lambda: workshop.described()["state"] in ("ready", "failed"))
+        done = workshop.described()
         assert (done["state"], done["reason"]) == ("ready", None)
         assert {path.name.removeprefix(f"{workshop.recording}-") for path in told.iterdir()} == {
             f"{step}-{number}" for step in STEPS for number in (1, 2)
