@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -35,17 +34,7 @@ TELL_S, ALIVE_A_LEASE = 0.7, 4
 def make_app(settings: config.Settings) -> Celery:
     """Files as the broker unless CELERY_BROKER_URL says otherwise. No result backend: the row holds the state."""
     app = Celery("letterbox", broker=settings.broker_url or "filesystem://localhost")
-    if settings.broker_url.startswith(("redis", "unix")):
-        # Redis takes a task for lost after this. Ours are told again by their rows, and the film of a long call takes hours.
-        app.conf.broker_transport_options = {"visibility_timeout": VISIBLE_S}
-    if settings.broker_url.startswith(("amqp", "pyamqp")):
-        # Without it a task is lost, and nobody told, where the connection ends before RabbitMQ has taken it in.
-        app.conf.broker_transport_options = {"confirm_publish": True}
-    if not settings.broker_url:
-        folder = settings.work_dir / "broker"
-        for name in ("queue", "control"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        app.conf.broker_transport_options = _filesystem(folder)
+    app.conf.broker_transport_options = _transport(settings)
     app.conf.update(
         task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=1, task_reject_on_worker_lost=True,
         broker_connection_retry_on_startup=True, worker_hijack_root_logger=False, task_default_queue=QUICK,
@@ -56,9 +45,20 @@ def make_app(settings: config.Settings) -> Celery:
     return app
 
 
-def _filesystem(folder: Path) -> dict[str, Any]:
-    queue = str(folder / "queue")
-    return {"data_folder_in": queue, "data_folder_out": queue, "control_folder": str(folder / "control"), "polling_interval": 0.2}
+def _transport(settings: config.Settings) -> dict[str, Any]:
+    """What each kind of broker must be told, so that no step is lost or done twice."""
+    if settings.broker_url.startswith(("redis", "unix")):
+        # Redis takes a task for lost after this. Ours are told again by their rows, and the film of a long call takes hours.
+        return {"visibility_timeout": VISIBLE_S}
+    if settings.broker_url.startswith(("amqp", "pyamqp")):
+        # Without it a task is lost, and nobody told, where the connection ends before RabbitMQ has taken it in.
+        return {"confirm_publish": True}
+    if settings.broker_url:
+        return {}
+    queue, control = settings.work_dir / "broker" / "queue", settings.work_dir / "broker" / "control"
+    for folder in (queue, control):
+        folder.mkdir(parents=True, exist_ok=True)
+    return {"data_folder_in": str(queue), "data_folder_out": str(queue), "control_folder": str(control), "polling_interval": 0.2}
 
 
 settings = config.settings()
