@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from billiard.process import active_children  # type: ignore[import-untyped]
 from celery import Celery
 from celery.signals import worker_init, worker_ready, worker_shutting_down
+from celery.worker import state
 from kombu import Exchange, Queue
 
 from recorder import config
@@ -87,8 +89,13 @@ def _begin_to_ask(**_: Any) -> None:
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def _ask_no_more(**_: Any) -> None:
+def _end(**_: Any) -> None:
+    """Who works on nothing has nothing to put away. Celery itself would take seconds over it."""
     _stopped.set()
+    if not state.reserved_requests:
+        for process in active_children():
+            process.terminate()
+        os._exit(0)
 
 
 class LeaseLost(Exception):
