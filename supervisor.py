@@ -202,12 +202,16 @@ def greet(environ: dict[str, str]) -> None:
 
 async def supervise(settings: Settings) -> None:
     environ = environment(settings, dict(os.environ))
-    stopping = asyncio.Event()
+    stopping, closing = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    wanted = parts(environ)
+    web, *others = parts(environ)
     greet(environ)
-    await asyncio.gather(*(keep(part, environ, stopping) for part in wanted))
+    served = asyncio.create_task(keep(web, environ, closing))
+    await asyncio.gather(*(keep(part, environ, stopping) for part in others))
+    # Last: the others hand in what they have.
+    closing.set()
+    await served
     say("letterbox", "All ended.")
 
 

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.journeys.house import LIMIT_S, Visitor, WholeHouse
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
@@ -209,3 +210,22 @@ def test_when_the_host_leaves_another_can_stop_the_recording(visitor):
     ben.page.click("[data-testid=record-stop]")
     ben.page.wait_for_selector("[data-testid=recording-banner]", state="hidden")
     assert not ben.page.is_visible("[data-testid=record-start]")
+
+
+def test_ctrl_c_in_a_recorded_call_hands_in_what_was_recorded(browser, tmp_path):
+    house = WholeHouse(tmp_path)
+    ana = Visitor(browser, house)
+    room = ana.makes_room("Cut off")
+    ana.joins(room, "Ana")
+    ana.page.click("[data-testid=record-start]")
+    ana.agrees()
+    eventually(lambda: ana.sent_to_recorder()["frames"] > 20, LIMIT_S)
+
+    code = house.stop()
+
+    ana.leaves()
+    assert code == 0
+    assert not [line for line in house.log if "killed" in line]
+    # Camera, microphone, and what they are.
+    handed_in = [path for path in (tmp_path / "files" / "recordings").rglob("*") if path.is_file()]
+    assert len(handed_in) >= 3, handed_in
