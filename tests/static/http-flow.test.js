@@ -146,12 +146,6 @@ test("headers never take most of a narrow road", () => {
   assert.equal(batchMs, 120);
 });
 
-test("sound need not wait for the next packet, unless answers come back so late that nothing could leave", () => {
-  const after = (roundTripMs) => new Ladder().plan({ kbit: 1500, isJammed: false, isBusy: false, pictures: [], roundTripMs }, 0).batchMs;
-
-  assert.deepEqual([after(20), after(120)], [20, 40]);
-});
-
 // -- clocks --------------------------------------------------------------------------------------------------------------------
 
 test("two devices with clocks of their own come to one, whatever delays their frames", () => {

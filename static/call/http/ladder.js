@@ -23,10 +23,7 @@ const SCREEN = [
 export const HEAD_BYTES = 700;
 /** Of all that is sent, as headers. */
 const HEADS = 0.25;
-/** Least: a packet of sound, which then need not wait for the next. */
-const BATCH_MS = { least: 20, most: 120 };
-/** Requests that may be under way with something: a batch that leaves while so many are must wait for an answer. */
-const ABREAST = 3;
+const BATCH_MS = { least: 40, most: 120 };
 /** Sealing and numbering, per packet of sound. */
 const SOUND_HEAD_BITS = 59 * 8;
 /** Below the one there is little sound in large packets, until there is more than the other. */
@@ -37,8 +34,8 @@ const ROOM = 1.15;
 /** A machine that was too slow is not asked for more before. */
 const BUSY_MS = 30_000;
 
-/** @param {number} kbit @param {number} roundTripMs */
-const batchMs = (kbit, roundTripMs) => Math.round(Math.min(BATCH_MS.most, Math.max(BATCH_MS.least, (HEAD_BYTES * 8) / (HEADS * kbit), roundTripMs / ABREAST)));
+/** @param {number} kbit */
+const batchMs = (kbit) => Math.round(Math.min(BATCH_MS.most, Math.max(BATCH_MS.least, (HEAD_BYTES * 8) / (HEADS * kbit))));
 
 /** @param {{kbit: number, frameMs: number}} sound */
 const costOf = ({ kbit, frameMs }) => kbit + SOUND_HEAD_BITS / frameMs;
@@ -64,11 +61,10 @@ export class Ladder {
    * @param {string[]} road.pictures  which are wanted
    * @param {number} [road.mostHeight] larger is shown by nobody
    * @param {number} [road.limitKbit]  more gets not through to somebody
-   * @param {number} [road.roundTripMs]
    * @param {number} nowMs
    * @returns {{batchMs: number, sound: {kbit: number, frameMs: number}, pictures: Map<string, Picture | null>}}
    */
-  plan({ kbit, isJammed, isBusy, pictures, mostHeight = 540, limitKbit = Infinity, roundTripMs = 0 }, nowMs) {
+  plan({ kbit, isJammed, isBusy, pictures, mostHeight = 540, limitKbit = Infinity }, nowMs) {
     const sound = this.soundFor(Math.min(kbit, limitKbit));
     const room = (/** @type {number} */ road) => road * (1 - HEADS) - costOf(sound);
     const left = room(kbit);
@@ -79,7 +75,7 @@ export class Ladder {
       const share = hasBoth ? left * (which === "screen" ? 0.7 : 0.3) : left;
       found.set(which, isJammed ? null : this.step(which, Math.min(share, room(limitKbit)), isBusy, mostHeight, nowMs));
     }
-    return { batchMs: batchMs(kbit, roundTripMs), sound, pictures: found };
+    return { batchMs: batchMs(kbit), sound, pictures: found };
   }
 
   /**

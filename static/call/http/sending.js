@@ -121,8 +121,7 @@ export class Sending {
 
   /** As much as there is room for. @param {number} nowMs */
   adjust(nowMs) {
-    const { up, roundTrip } = this.duplex;
-    const roundTripMs = Number.isFinite(roundTrip.least) ? roundTrip.least : 0;
+    const { up } = this.duplex;
     const pictures = [...this.streams].filter(([, out]) => out instanceof PictureOut && out.isOn).map(([stream]) => SOURCES[stream]);
     if (nowMs - this.busyMs > LOOK_FOR_BUSY_MS) {
       this.busyMs = nowMs;
@@ -131,7 +130,7 @@ export class Sending {
       this.isBusy = false;
     }
     const limits = Object.values(this.asked).map(({ kbit }) => kbit ?? Infinity);
-    const plan = this.ladder.plan({ kbit: up.kbit, isJammed: up.isJammed, isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits), roundTripMs }, nowMs);
+    const plan = this.ladder.plan({ kbit: up.kbit, isJammed: up.isJammed, isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
     this.duplex.batchMs = plan.batchMs;
     for (const [stream, out] of this.streams) {
       if (out instanceof SoundOut) out.use(plan.sound);
