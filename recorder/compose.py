@@ -28,9 +28,12 @@ from recorder.video import HOLD_US, Shown, VideoReader
 from recorder.words import word
 
 FPS = 30
+TICK = Fraction(1, FPS)
 MIX_SAMPLES = 1024
 # Blocks of sound that are mixed and not yet encoded: a third of a second.
 SOUNDS_AHEAD = 16
+# Pictures that are drawn and not yet encoded.
+FRAMES_AHEAD = 3
 DARK, DARK_US = 24, 5_000_000
 # A picture on which nothing moved for a second (nobody has a camera on) is said only so often, in frames: less work, same film.
 STILL_FRAMES = FPS
@@ -122,17 +125,27 @@ class Dark:
         return self._found
 
 
+class Side:
+    """One of several canvases, and what is drawn on it."""
+
+    def __init__(self) -> None:
+        self.canvas = Canvas(WIDTH, HEIGHT)
+        self.scene: Scene | None = None
+        self.drawn: dict[Cell, object] = {}
+
+
 class Picture:
-    """Draws the film's frames, one after the other."""
+    """Draws the film's frames, one after the other: on one canvas while others are encoded, so that no frame is copied."""
 
     def __init__(self, manifest: Manifest, folder: Callable[[Track], Path], plan: list[Scene]) -> None:
         self._manifest, self._plan = manifest, plan
         self._readers = [(track, VideoReader(folder(track), track, plan)) for track in video_tracks(manifest)]
         self._agreed = {person.id: agreed(manifest, person.id) for person in manifest.participants}
         self._off = {person.id: switched_off(manifest, person.id, "camera") for person in manifest.participants}
-        self._canvas = Canvas(WIDTH, HEIGHT)
+        self._sides = deque(Side() for _ in range(FRAMES_AHEAD + 1))
         self._scene: Scene | None = None
-        self._drawn: dict[Cell, object] = {}
+        # What each cell shows at this moment, whatever of it is on which canvas.
+        self._seen: dict[Cell, object] = {}
         self._changed = False
         self.dark = Dark()
 
@@ -141,19 +154,22 @@ class Picture:
         self._changed = False
         scene = next((scene for scene in self._plan if scene.start_us <= us < scene.end_us), self._plan[-1])
         if scene is not self._scene:
-            self._scene, self._drawn = scene, {}
-            self._canvas.clear()
-            self._changed = True
+            self._scene, self._seen, self._changed = scene, {}, True
+        side = self._sides[0]
+        if scene is not side.scene:
+            side.scene, side.drawn = scene, {}
+            side.canvas.clear()
         for cell in scene.cells:
             self._draw(cell, us)
         return self._changed
 
     def frame(self) -> Any:
-        """What is drawn, as a frame to encode."""
-        return self._canvas.frame()
+        """What is drawn, as a frame to encode. It stays as it is until so many as FRAMES_AHEAD have been drawn after it."""
+        self._sides.rotate(-1)
+        return self._sides[-1].canvas.frame()
 
     def _draw(self, cell: Cell, us: int) -> None:
-        shown = None
+        shown, side = None, self._sides[0]
         note = self._note(cell.participant, us)
         hidden = bool(note) or (cell.source == "camera" and self._is_off(cell.participant, us))
         for track, reader in self._readers if not hidden else ():
@@ -162,29 +178,35 @@ class Picture:
         name = self._manifest.name_of(cell.participant)
         if shown is None:
             drawn = ("placeholder", note)
-            if self._drawn.get(cell) == drawn:
+            self._notice(cell, drawn)
+            if side.drawn.get(cell) == drawn:
                 return
-            self._canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
-            self._drawn[cell] = drawn
+            side.canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
+            side.drawn[cell] = drawn
         else:
             self.dark.look(cell, shown, us)
-            before = self._drawn.get(cell)
+            self._notice(cell, shown)
+            before = side.drawn.get(cell)
             if before is shown:
                 return
             if not isinstance(before, Shown) or before.planes.y.shape != shown.planes.y.shape:
                 # What was larger here (the placeholder, the same camera upright) must not look out beside it.
-                self._canvas.fill(cell.x, cell.y, cell.width, cell.height)
-            self._canvas.paste(shown.planes, cell.x + shown.x, cell.y + shown.y)
-            self._drawn[cell] = shown
-        self._changed = True
+                side.canvas.fill(cell.x, cell.y, cell.width, cell.height)
+            side.canvas.paste(shown.planes, cell.x + shown.x, cell.y + shown.y)
+            side.drawn[cell] = shown
         label = name_label(name, cell.width)
         height, width = label.planes.y.shape
         if width <= cell.width and height <= cell.height:
-            self._canvas.blend(
+            side.canvas.blend(
                 label,
                 cell.x + min(10, (cell.width - width) // 2 * 2),
                 cell.y + cell.height - height - min(10, (cell.height - height) // 2 * 2),
             )
+
+    def _notice(self, cell: Cell, looks: object) -> None:
+        before = self._seen.get(cell)
+        if before is not looks and (isinstance(looks, Shown) or before != looks):
+            self._seen[cell], self._changed = looks, True
 
     def _is_off(self, participant: str, us: int) -> bool:
         """Whether they have switched their camera off: no last picture of theirs stands there then."""
@@ -246,10 +268,8 @@ class Output:
     def __init__(self, container: Any, made: Format, marked: list[Chapter]) -> None:
         self._container, self._limiter, self._sample = container, Limiter(), 0
         self._muxing = threading.Lock()
-        self._encoder, self._encoding = ThreadPoolExecutor(1, "encode"), Future[None]()
-        self._encoding.set_result(None)
+        self._encoder, self._pictures = ThreadPoolExecutor(1, "encode"), deque[Future[None]]()
         self._sound_encoder, self._sounds = ThreadPoolExecutor(1, "encode sound"), deque[Future[None]]()
-        self._taken: Any = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         self._video = self._picture_stream(*made.pictures) if made.pictures else None
         self._audio = container.add_stream(made.sound[0], rate=AUDIO_HZ, layout="stereo")
         self._audio.bit_rate = made.sound[1]
@@ -274,12 +294,11 @@ class Output:
             encoder.shutdown(cancel_futures=True)
 
     def show(self, frame: Any, number: int) -> None:
-        """A copy is taken."""
-        self._encoding.result()
-        for mine, theirs in zip(self._taken.planes, frame.planes, strict=True):
-            mine.update(theirs)
-        self._taken.pts, self._taken.time_base = number, Fraction(1, FPS)
-        self._encoding = self._encoder.submit(self._mux, self._video, self._taken)
+        """It must stay as it is until so many as FRAMES_AHEAD were shown after it: the encoder has taken it by then."""
+        frame.pts, frame.time_base = number, TICK
+        self._pictures.append(self._encoder.submit(self._mux, self._video, frame))
+        if len(self._pictures) == FRAMES_AHEAD:
+            self._pictures.popleft().result()
 
     def sound_until(self, sample: int, voices: list[AudioReader]) -> None:
         """Mix and write, in whole blocks, until at least this sample."""
@@ -295,7 +314,7 @@ class Output:
             self._sample += MIX_SAMPLES
 
     def end(self) -> None:
-        for begun in (self._encoding, *self._sounds):
+        for begun in (*self._pictures, *self._sounds):
             begun.result()
         for stream in (self._video, self._audio):
             if stream is not None:

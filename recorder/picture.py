@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from recorder.font import font_for, readable
 
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint16]
 BACKGROUND = (17, 20, 24)
 CELL = (36, 43, 50)
 CIRCLE, CIRCLE_INK = (29, 58, 52), (92, 196, 173)
@@ -30,11 +31,12 @@ class Planes:
 
 @dataclass(frozen=True)
 class Label:
-    """A small picture with how much of it covers what is behind, 0 to 256."""
+    """A small picture with how much of it covers what is behind. planes: for its size; over: each plane by how much it covers,
+    0 to 256; under: how much of what is behind is left."""
 
     planes: Planes
-    alpha: NDArray[np.int32]
-    alpha_half: NDArray[np.int32]
+    over: tuple[Words, Words, Words]
+    under: tuple[Words, Words, Words]
 
 
 def to_planes(frame: Any) -> Planes:
@@ -86,18 +88,15 @@ class Canvas:
     def blend(self, label: Label, x: int, y: int) -> None:
         """Put a label at x, y (even), what is behind shining through."""
         height, width = label.planes.y.shape
-        _mix(self.planes.y[y : y + height, x : x + width], label.planes.y, label.alpha)
-        half = np.s_[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2]
-        _mix(self.planes.u[half], label.planes.u, label.alpha_half)
-        _mix(self.planes.v[half], label.planes.v, label.alpha_half)
+        full, half = np.s_[y : y + height, x : x + width], np.s_[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2]
+        places = self.planes.y[full], self.planes.u[half], self.planes.v[half]
+        for place, over, under in zip(places, label.over, label.under, strict=True):
+            # At most 255 · 256: sixteen bits are enough.
+            place[:] = (place * under + over) >> 8
 
     def frame(self) -> Any:
         """As a frame to encode: the same one each time, drawn on further after the encoder has taken its copy."""
         return self._frame
-
-
-def _mix(under: Bytes, over: Bytes, alpha: NDArray[np.int32]) -> None:
-    under[:] = (under * (256 - alpha) + over * alpha) >> 8
 
 
 @lru_cache(256)
@@ -116,8 +115,11 @@ def name_label(name: str, most_width: int) -> Label:
     ink = Image.new("L", (width, height), 0)
     ImageDraw.Draw(image).text((12, height / 2), name, font=font, fill=(255, 255, 255), anchor="lm")
     ImageDraw.Draw(ink).text((12, height / 2), name, font=font, fill=255, anchor="lm")
-    alpha = np.maximum(np.asarray(mask.resize((width, height))), np.asarray(ink)).astype(np.int32)
-    return Label(from_image(image), alpha, alpha[::2, ::2].copy())
+    alpha = np.maximum(np.asarray(mask.resize((width, height))), np.asarray(ink)).astype(np.uint16)
+    alphas = alpha, alpha[::2, ::2].copy(), alpha[::2, ::2].copy()
+    planes = from_image(image)
+    over = planes.y * alphas[0], planes.u * alphas[1], planes.v * alphas[2]
+    return Label(planes, over, (256 - alphas[0], 256 - alphas[1], 256 - alphas[2]))
 
 
 @lru_cache(256)

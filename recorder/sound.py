@@ -96,7 +96,8 @@ class AudioReader:
                 return
             begin, stop = max(at, start), min(at + samples.shape[1], end)
             if stop > begin:
-                block[:, begin - start : stop - start] += samples[:, begin - at : stop - at] * self._gain
+                part = samples[:, begin - at : stop - at]
+                block[:, begin - start : stop - start] += part if self._gain == 1 else part * self._gain
             if at + samples.shape[1] > end:
                 return
             self._waiting = None
