@@ -112,6 +112,7 @@ class HttpCaller:
         self.sent = 0
         self.states: list[str] = []
         self.recorder = ""
+        self._leaving = False
         self._tasks: list[asyncio.Task[None]] = []
         self._post = post.Post(person)
 
@@ -120,8 +121,10 @@ class HttpCaller:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
+        # What is held back is sent, too: nothing is missing when we go.
+        self._leaving = True
+        await asyncio.gather(*self._tasks[1:], return_exceptions=True)
+        self._tasks[0].cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _poll(self) -> None:
@@ -158,7 +161,7 @@ class HttpCaller:
             counts[stream] += 1
             return post.record(stream, counts[stream], self.sealer.seal(stream, flags, counts[stream], inside), flags)
 
-        while True:
+        while held or not self._leaving:
             await asyncio.sleep(max(0.0, began_s + self.sent / FPS + BATCH_S - time.monotonic()))
             batch = b""
             for number in range(self.sent, self.sent + 2):
