@@ -59,6 +59,14 @@ test("packets that come in batches are played without a gap, and with little del
   for (const { samples } of heard.slice(6)) assert.ok(jump(samples) < STEP * 1.5);
 });
 
+test("what is late every ten seconds is a gap once, and then allowed for", () => {
+  const stalls = (index) => (index % 500 < 4 ? 75 - (index % 500) * 20 : 0);
+  const { heard } = play(60, (index) => index * 20 + 40 + stalls(index));
+
+  assert.equal(heard[59].gaps - heard[15].gaps, 0);
+  assert.ok(heard[59].levelMs < 180, `${heard[59].levelMs}`);
+});
+
 test("a sender whose clock runs fast or slow is heard without gaps, and without more and more delay", () => {
   for (const drift of [-0.0005, 0.0005]) {
     const { heard } = play(60, (index) => index * 20 + 40 + (index % 3) * 5, { drift });

@@ -31,9 +31,14 @@ class Capture extends Processor {
   }
 }
 
-/** So much must be left when the next packet comes: what it was too little for makes it more, and time makes it less. */
-const SPARE_MS = { first: 20, least: 12, most: 240, more: 15, lessPerS: 1.5 };
+/** So much must be left when the next packet comes: as much as would have been too little at the worst look of the last ones, and
+ * a margin; what it was too little for makes it more at once. */
+const SPARE_MS = { first: 20, least: 12, most: 240, more: 8, margin: 4, lessPerS: 4 };
 const LOOK_MS = 400;
+/** Looks that are remembered: a quarter of a minute. */
+const LOOKS = 40;
+/** Later than this is a stall, and no reason to be late for a quarter of a minute. */
+const STALL_MS = 120;
 /** Faster or slower than it was spoken, at most: nobody hears the little; the more is for when much has gathered. */
 const STRETCH = { little: 0.02, more: 0.08, muchMs: 80 };
 /** More than this is never made up for by playing faster. */
@@ -56,6 +61,10 @@ class Playout extends Processor {
     this.extraMs = 0;
     this.isDry = true;
     this.least = Infinity;
+    /** How far below the goal each of the last looks found it. @type {number[]} */
+    this.short = [];
+    /** How long a gap has been waiting; Infinity: there is none. */
+    this.waitedMs = Infinity;
     this.rate = 1;
     this.lookIn = LOOK_MS * MS;
     this.tellIn = TELL_MS * MS;
@@ -74,6 +83,7 @@ class Playout extends Processor {
   take({ samples, atMs, extraMs }) {
     if (extraMs !== undefined) this.extraMs = extraMs;
     if (!samples) return;
+    if (this.waitedMs < Infinity) this.learn();
     const missingMs = this.endMs < 0 ? 0 : atMs - this.endMs;
     // A packet that was lost keeps its time, so that what follows is still in step.
     if (missingMs > 5 && missingMs < 200 && this.queue.length > 0) this.queue.push({ samples: this.filler(missingMs), atMs: this.endMs });
@@ -118,6 +128,7 @@ class Playout extends Processor {
     }
     if (levelMs > this.goalMs + FAR_MS) this.skip(levelMs - this.goalMs - 40);
     for (let at = 0; at < out.length; at += 1) out[at] = this.sample();
+    this.waitedMs += out.length / MS;
     this.least = Math.min(this.least, this.levelMs);
     if ((this.lookIn -= out.length) <= 0) this.look();
     if ((this.tellIn -= out.length) <= 0) this.tell();
@@ -156,7 +167,20 @@ class Playout extends Processor {
     this.gain = 0;
     this.dryFor = 0;
     this.seen.gaps += 1;
+    this.waitedMs = 0;
     this.spareMs = Math.min(SPARE_MS.most, this.spareMs + SPARE_MS.more);
+  }
+
+  /** What a gap has waited for is here: so much sooner it should have been. */
+  learn() {
+    if (this.waitedMs < STALL_MS) this.remember(this.spareMs - SPARE_MS.more + this.waitedMs);
+    this.waitedMs = Infinity;
+  }
+
+  /** @param {number} shortMs */
+  remember(shortMs) {
+    this.short.push(shortMs);
+    if (this.short.length > LOOKS) this.short.shift();
   }
 
   /** The last twenty milliseconds, backwards and forwards, softer and softer. */
@@ -189,7 +213,9 @@ class Playout extends Processor {
   look() {
     this.lookIn = LOOK_MS * MS;
     if (this.isDry || this.least === Infinity) return;
-    this.spareMs = Math.max(SPARE_MS.least, this.spareMs - (SPARE_MS.lessPerS * LOOK_MS) / 1000);
+    this.remember(this.goalMs - this.least);
+    const neededMs = Math.min(SPARE_MS.most, Math.max(...this.short) + SPARE_MS.margin);
+    this.spareMs = Math.max(SPARE_MS.least, neededMs, this.spareMs - (SPARE_MS.lessPerS * LOOK_MS) / 1000);
     const errorMs = this.least - this.goalMs;
     const most = errorMs > STRETCH.muchMs ? STRETCH.more : STRETCH.little;
     this.rate = Math.abs(errorMs) < 3 ? 1 : 1 + Math.max(-STRETCH.little, Math.min(most, errorMs / 800));
