@@ -26,8 +26,9 @@ function packet(index, speed = 1) {
  *
  * @returns what is heard in each second: samples, gaps, how much waited
  */
-function play(seconds, arrivesMs, { drift = 0 } = {}) {
+function play(seconds, arrivesMs, { drift = 0, extraMs = 0 } = {}) {
   const playout = new made["letterbox-playout"]();
+  if (extraMs) playout.take({ extraMs });
   const arrivals = [];
   for (let index = 0; index < seconds * 50; index += 1) {
     const ms = arrivesMs(index);
@@ -65,6 +66,13 @@ test("what is late every ten seconds is a gap once, and then allowed for", () =>
 
   assert.equal(heard[59].gaps - heard[15].gaps, 0);
   assert.ok(heard[59].levelMs < 180, `${heard[59].levelMs}`);
+});
+
+test("sound that waits for late pictures waits no longer than they need", () => {
+  const { heard } = play(20, (index) => Math.ceil((index * 20) / 60) * 60 + 40, { extraMs: 100 });
+
+  assert.equal(heard[19].gaps, 0);
+  assert.ok(heard[19].levelMs < 100 + 130, `${heard[19].levelMs}`);
 });
 
 test("a sender whose clock runs fast or slow is heard without gaps, and without more and more delay", () => {

@@ -173,7 +173,7 @@ class Playout extends Processor {
 
   /** What a gap has waited for is here: so much sooner it should have been. */
   learn() {
-    if (this.waitedMs < STALL_MS) this.remember(this.spareMs - SPARE_MS.more + this.waitedMs);
+    if (this.waitedMs < STALL_MS) this.remember(this.goalMs - SPARE_MS.more + this.waitedMs);
     this.waitedMs = Infinity;
   }
 
@@ -214,7 +214,7 @@ class Playout extends Processor {
     this.lookIn = LOOK_MS * MS;
     if (this.isDry || this.least === Infinity) return;
     this.remember(this.goalMs - this.least);
-    const neededMs = Math.min(SPARE_MS.most, Math.max(...this.short) + SPARE_MS.margin);
+    const neededMs = Math.min(SPARE_MS.most, Math.max(...this.short) + SPARE_MS.margin - this.extraMs);
     this.spareMs = Math.max(SPARE_MS.least, neededMs, this.spareMs - (SPARE_MS.lessPerS * LOOK_MS) / 1000);
     const errorMs = this.least - this.goalMs;
     const most = errorMs > STRETCH.muchMs ? STRETCH.more : STRETCH.little;
