@@ -19,7 +19,7 @@ from celery.signals import worker_init, worker_ready, worker_shutting_down
 from celery.worker import state
 from kombu import Exchange, Queue
 
-from recorder import config
+from recorder import broker, config
 from recorder.forget import keep_asking
 from recorder.pipeline import STEPS, VERSION, Pipeline, reason_of
 from recorder.publish import Library, Refused
@@ -35,7 +35,8 @@ TELL_S, ALIVE_A_LEASE = 0.7, 4
 
 def make_app(settings: config.Settings) -> Celery:
     """Files as the broker unless CELERY_BROKER_URL says otherwise. No result backend: the row holds the state."""
-    app = Celery("letterbox", broker=settings.broker_url or "filesystem://localhost")
+    broker.install()
+    app = Celery("letterbox", broker=settings.broker_url or f"{broker.ALIAS}://localhost")
     app.conf.broker_transport_options = _transport(settings)
     app.conf.update(
         task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=1, task_reject_on_worker_lost=True,
