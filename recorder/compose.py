@@ -176,37 +176,29 @@ class Picture:
             if (track.participant, track.source) == (cell.participant, cell.source) and track.start_us <= us + HOLD_US:
                 shown = reader.at(us, cell) or shown
         name = self._manifest.name_of(cell.participant)
-        if shown is None:
-            drawn = ("placeholder", note)
-            self._notice(cell, drawn)
-            if side.drawn.get(cell) == drawn:
-                return
-            side.canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
-            side.drawn[cell] = drawn
-        else:
+        looks: object = ("placeholder", note) if shown is None else shown
+        if self._seen.get(cell) != looks:
+            self._seen[cell], self._changed = looks, True
+        if shown is not None:
             self.dark.look(cell, shown, us)
-            self._notice(cell, shown)
-            before = side.drawn.get(cell)
-            if before is shown:
-                return
+        before, side.drawn[cell] = side.drawn.get(cell), looks
+        if before == looks:
+            return
+        if shown is None:
+            side.canvas.paste(placeholder(name, cell.width, cell.height, note), cell.x, cell.y)
+        else:
             if not isinstance(before, Shown) or before.planes.y.shape != shown.planes.y.shape:
                 # What was larger here (the placeholder, the same camera upright) must not look out beside it.
                 side.canvas.fill(cell.x, cell.y, cell.width, cell.height)
             side.canvas.paste(shown.planes, cell.x + shown.x, cell.y + shown.y)
-            side.drawn[cell] = shown
         label = name_label(name, cell.width)
-        height, width = label.planes.y.shape
+        height, width = label.size
         if width <= cell.width and height <= cell.height:
             side.canvas.blend(
                 label,
                 cell.x + min(10, (cell.width - width) // 2 * 2),
                 cell.y + cell.height - height - min(10, (cell.height - height) // 2 * 2),
             )
-
-    def _notice(self, cell: Cell, looks: object) -> None:
-        before = self._seen.get(cell)
-        if before is not looks and (isinstance(looks, Shown) or before != looks):
-            self._seen[cell], self._changed = looks, True
 
     def _is_off(self, participant: str, us: int) -> bool:
         """Whether they have switched their camera off: no last picture of theirs stands there then."""
@@ -261,6 +253,27 @@ def compose(
     return picture.seen() if picture is not None else Seen()
 
 
+class Ahead:
+    """Encodes in a thread of its own, in order, while what follows is made. most: how many wait for it at once."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._thread, self._begun, self._most = ThreadPoolExecutor(1, name), deque[Future[None]](), most
+
+    def put(self, encode: Callable[[Any, Any], None], stream: Any, frame: Any) -> None:
+        """The frame must stay as it is until so many as `most` were put after it. Raises what encoding has raised."""
+        if len(self._begun) == self._most:
+            self._begun.popleft().result()
+        self._begun.append(self._thread.submit(encode, stream, frame))
+
+    def finish(self) -> None:
+        for begun in self._begun:
+            begun.result()
+
+    def close(self) -> None:
+        """Begin nothing any more, and wait for what has begun."""
+        self._thread.shutdown(cancel_futures=True)
+
+
 class Output:
     """The file that is written: its streams. Pictures and sound are encoded each in a thread of its own, while what follows is
     drawn and mixed."""
@@ -268,8 +281,7 @@ class Output:
     def __init__(self, container: Any, made: Format, marked: list[Chapter]) -> None:
         self._container, self._limiter, self._sample = container, Limiter(), 0
         self._muxing = threading.Lock()
-        self._encoder, self._pictures = ThreadPoolExecutor(1, "encode"), deque[Future[None]]()
-        self._sound_encoder, self._sounds = ThreadPoolExecutor(1, "encode sound"), deque[Future[None]]()
+        self._pictures, self._sounds = Ahead("encode", FRAMES_AHEAD), Ahead("encode sound", SOUNDS_AHEAD)
         self._video = self._picture_stream(*made.pictures) if made.pictures else None
         self._audio = container.add_stream(made.sound[0], rate=AUDIO_HZ, layout="stereo")
         self._audio.bit_rate = made.sound[1]
@@ -279,7 +291,7 @@ class Output:
     def _picture_stream(self, encoder: str, options: dict[str, str]) -> Any:
         video = self._container.add_stream(encoder, rate=FPS, options=options)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        video.time_base = video.codec_context.time_base = Fraction(1, FPS)
+        video.time_base = video.codec_context.time_base = TICK
         video.codec_context.thread_count = os.cpu_count() or 1
         # What cameras send, said aloud: from the size a player would guess BT.709, and show faces a little greener.
         video.codec_context.colorspace, video.codec_context.color_range = Colorspace.ITU601, ColorRange.MPEG
@@ -290,15 +302,13 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         # Whatever has happened, the container is closed next: nobody may write to it then.
-        for encoder in (self._encoder, self._sound_encoder):
-            encoder.shutdown(cancel_futures=True)
+        for ahead in (self._pictures, self._sounds):
+            ahead.close()
 
     def show(self, frame: Any, number: int) -> None:
         """It must stay as it is until so many as FRAMES_AHEAD were shown after it: the encoder has taken it by then."""
         frame.pts, frame.time_base = number, TICK
-        self._pictures.append(self._encoder.submit(self._mux, self._video, frame))
-        if len(self._pictures) == FRAMES_AHEAD:
-            self._pictures.popleft().result()
+        self._pictures.put(self._mux, self._video, frame)
 
     def sound_until(self, sample: int, voices: list[AudioReader]) -> None:
         """Mix and write, in whole blocks, until at least this sample."""
@@ -308,14 +318,12 @@ class Output:
                 voice.add_to(block, self._sample)
             frame = av.AudioFrame.from_ndarray(self._limiter(block), format="fltp", layout="stereo")
             frame.rate, frame.pts, frame.time_base = AUDIO_HZ, self._sample, Fraction(1, AUDIO_HZ)
-            if len(self._sounds) == SOUNDS_AHEAD:
-                self._sounds.popleft().result()
-            self._sounds.append(self._sound_encoder.submit(self._mux, self._audio, frame))
+            self._sounds.put(self._mux, self._audio, frame)
             self._sample += MIX_SAMPLES
 
     def end(self) -> None:
-        for begun in (*self._pictures, *self._sounds):
-            begun.result()
+        for ahead in (self._pictures, self._sounds):
+            ahead.finish()
         for stream in (self._video, self._audio):
             if stream is not None:
                 self._mux(stream, None)

@@ -31,12 +31,16 @@ class Planes:
 
 @dataclass(frozen=True)
 class Label:
-    """A small picture with how much of it covers what is behind. planes: for its size; over: each plane by how much it covers,
-    0 to 256; under: how much of what is behind is left."""
+    """A small picture, and how much of it covers what is behind. over: each plane by how much it covers, 0 to 256; under: how
+    much of what is behind is left."""
 
-    planes: Planes
     over: tuple[Words, Words, Words]
     under: tuple[Words, Words, Words]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """(height, width)"""
+        return self.over[0].shape
 
 
 def to_planes(frame: Any) -> Planes:
@@ -87,7 +91,7 @@ class Canvas:
 
     def blend(self, label: Label, x: int, y: int) -> None:
         """Put a label at x, y (even), what is behind shining through."""
-        height, width = label.planes.y.shape
+        height, width = label.size
         full, half = np.s_[y : y + height, x : x + width], np.s_[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2]
         places = self.planes.y[full], self.planes.u[half], self.planes.v[half]
         for place, over, under in zip(places, label.over, label.under, strict=True):
@@ -116,10 +120,8 @@ def name_label(name: str, most_width: int) -> Label:
     ImageDraw.Draw(image).text((12, height / 2), name, font=font, fill=(255, 255, 255), anchor="lm")
     ImageDraw.Draw(ink).text((12, height / 2), name, font=font, fill=255, anchor="lm")
     alpha = np.maximum(np.asarray(mask.resize((width, height))), np.asarray(ink)).astype(np.uint16)
-    alphas = alpha, alpha[::2, ::2].copy(), alpha[::2, ::2].copy()
-    planes = from_image(image)
-    over = planes.y * alphas[0], planes.u * alphas[1], planes.v * alphas[2]
-    return Label(planes, over, (256 - alphas[0], 256 - alphas[1], 256 - alphas[2]))
+    half, planes = alpha[::2, ::2], from_image(image)
+    return Label((planes.y * alpha, planes.u * half, planes.v * half), (256 - alpha, 256 - half, 256 - half))
 
 
 @lru_cache(256)

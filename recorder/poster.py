@@ -32,8 +32,8 @@ def poster(manifest: Manifest, folder: Callable[[Track], Path], target: Path) ->
                     planes, x, y = Fit()(frame, cell.width, cell.height)
                     canvas.paste(planes, cell.x + x, cell.y + y)
         label = name_label(name, cell.width)
-        if label.planes.y.shape[1] <= cell.width:
-            canvas.blend(label, cell.x + min(10, (cell.width - label.planes.y.shape[1]) // 2 * 2), cell.y + cell.height - 40)
+        if label.size[1] <= cell.width:
+            canvas.blend(label, cell.x + min(10, (cell.width - label.size[1]) // 2 * 2), cell.y + cell.height - 40)
     partial = target.with_name("partial-" + target.name)
     canvas.frame().to_image().save(partial, "JPEG", quality=85)
     partial.replace(target)

@@ -96,8 +96,7 @@ class AudioReader:
                 return
             begin, stop = max(at, start), min(at + samples.shape[1], end)
             if stop > begin:
-                part = samples[:, begin - at : stop - at]
-                block[:, begin - start : stop - start] += part if self._gain == 1 else part * self._gain
+                block[:, begin - start : stop - start] += samples[:, begin - at : stop - at] * self._gain
             if at + samples.shape[1] > end:
                 return
             self._waiting = None

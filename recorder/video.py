@@ -22,9 +22,9 @@ SCREEN_HOLD_US = 15_000_000
 AHEAD = 6
 
 
-@dataclass
+@dataclass(eq=False)
 class Shown:
-    """One decoded frame, and how it looks in the cell it was scaled for. at_us: on the timeline."""
+    """One decoded frame, the same only as itself, and how it looks in the cell it was scaled for. at_us: on the timeline."""
 
     at_us: int
     frame: Any

@@ -27,11 +27,17 @@ def houses(sqlite, open_house, redis_url: str) -> tuple[House, House]:
 
 @pytest.fixture
 def apart(houses: tuple[House, House]) -> tuple[Post, Post]:
-    """Alice asks the one process, Bob the other; both have said that they are there."""
+    """Alice asks the one process, Bob the other; both have said that they are there, and Alice's has heard of Bob."""
     cast = Cast(houses[0])
     alice, bob = Post(cast.alice), Post(Person(houses[1], cast.bob.joined))
     alice.calls(want="")
-    bob.calls(want=f"{alice.id}.0.0,{alice.id}.1.0")
+
+    def is_wanted() -> bool:
+        # What is said before the other process has begun to read of this room is said again, as clients do.
+        bob.calls(want=f"{alice.id}.0.0,{alice.id}.1.0")
+        return bool(told(alice).get("wanted"))
+
+    eventually(is_wanted)
     return alice, bob
 
 
@@ -44,13 +50,7 @@ def told(post: Post) -> dict[str, Any]:
 
 def test_who_asks_another_process_is_heard_and_hears(apart: tuple[Post, Post], houses: tuple[House, House]) -> None:
     alice, bob = apart
-
-    def is_wanted() -> bool:
-        # What is said before the other process has begun to read of this room is said again, as clients do.
-        bob.calls(want=f"{alice.id}.0.0,{alice.id}.1.0")
-        return told(alice) == {"wanted": True, "key": True}
-
-    eventually(is_wanted)
+    eventually(lambda: told(alice) == {"wanted": True, "key": True})
     waiting = bob.waits(f"{alice.id}.0.0,{alice.id}.1.0")
     eventually(lambda: houses[1].server.chunks.parked == 1)
 
