@@ -198,3 +198,17 @@ class Held:
         self.is_open = True
         for route in self.waiting:
             route.continue_()
+
+
+FAILS = """kinds => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = wish => {
+        const why = kinds.find(([kind]) => wish[kind]);
+        return why ? Promise.reject(new DOMException('no', why[1])) : real(wish);
+    };
+}"""
+
+
+def fails(one: Visitor, **kinds: str) -> None:
+    """Its camera (video) or microphone (audio) fails with this error, from the next page on."""
+    one.page.add_init_script(f"({FAILS})({[list(item) for item in kinds.items()]})")

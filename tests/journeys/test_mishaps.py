@@ -5,18 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.journeys.house import Visitor, WholeHouse
+from tests.journeys.house import FAILS, Visitor, WholeHouse, fails
 from tests.people import eventually
 
 pytestmark = pytest.mark.browser
 
-FAILS = """kinds => {
-    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = wish => {
-        const why = kinds.find(([kind]) => wish[kind]);
-        return why ? Promise.reject(new DOMException('no', why[1])) : real(wish);
-    };
-}"""
 SPILLS = """() => [...document.querySelectorAll('body *')]
     .filter(one => one.checkVisibility() && !one.closest('.out-of-sight, .tile video, #messages, #people, #network'))
     .map(one => [one, one.getBoundingClientRect()])
@@ -43,11 +36,6 @@ def path(ben: Visitor) -> Iterator[str]:
     """Of Ben's room; at the end, when the others have left, he is alone in it again. To be named before `visitor`."""
     yield ben.page.url.removeprefix(ben.house.url)
     ben.page.wait_for_function("() => letterbox.peers().length === 0")
-
-
-def fails(one: Visitor, **kinds: str) -> None:
-    """Its camera (video) or microphone (audio) fails with this error, from the next page on."""
-    one.page.add_init_script(f"({FAILS})({[list(item) for item in kinds.items()]})")
 
 
 def sees(one: Visitor, other: Visitor) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.journeys.house import CHROMIUM, FLAGS, Held, Visitor
+from tests.journeys.house import CHROMIUM, FLAGS, Held, Visitor, fails
 
 pytestmark = pytest.mark.browser
 
@@ -138,11 +138,6 @@ def small_cameras(browser: Browser, tmp_path: Path) -> Iterator[Browser]:
     opened.close()
 
 
-# Two cores carry 56 connections with pictures, and not another 56 encoders for sound: most only look and listen.
-NO_MICROPHONE = """const asked = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = wanted => wanted.video
-        ? asked({ ...wanted, audio: false })
-        : Promise.reject(new DOMException('there is none', 'NotFoundError'))"""
 ALL_MOVE = """() => [...document.querySelectorAll('.tile:not(.out-of-sight) video')]
     .every(video => video.videoWidth > 0 && video.getVideoPlaybackQuality().totalVideoFrames > 5)"""
 
@@ -155,7 +150,8 @@ def test_eight_people_on_video_all_see_each_other(small_cameras, whole_house):
         one = Visitor(small_cameras, whole_house, viewport={"width": 480, "height": 360})
         one.context.add_init_script("localStorage.setItem('letterbox.devices', '{\"data\": \"low\"}')")
         if len(here) >= 2:
-            one.context.add_init_script(NO_MICROPHONE)
+            # Two cores carry 56 connections with pictures, not 56 encoders for sound besides: most only look and listen.
+            fails(one, audio="NotFoundError")
         room = room or one.makes_room("Eight")
         here.append(one.joins(room, name))
         for other in here:
