@@ -5,6 +5,7 @@ A recorder is in no hurry: it asks a few times a second for all that has come, r
 
 import asyncio
 import base64
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 KINDS = frozenset({"over-http", "chunk-key"})
 # The server keeps sound for two seconds.
 PERIOD_S, AGAIN_S, TIMEOUT_S = 0.2, 0.1, 3.0
+# How long the last question of all may take.
+LAST_S = 2.0
 # An answer of this size may not have been everything.
 LARGE_BYTES = 40_000
 
@@ -130,6 +133,7 @@ class HttpPeople:
         if asking is not None:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+            await self._ask_once_more()
         for participant in list(self._people):
             self.close(participant)
 
@@ -158,6 +162,11 @@ class HttpPeople:
                     await asyncio.wait_for(self._news.wait(), PERIOD_S)
                 except TimeoutError:
                     pass
+
+    async def _ask_once_more(self) -> None:
+        """What was sent until now has come to the server; a server that is away keeps nobody from ending."""
+        with contextlib.suppress(TimeoutError, Refused, ValueError):
+            self._take(await asyncio.wait_for(self._one_answer(), LAST_S))
 
     async def _one_answer(self) -> bytes:
         """The same question until it is answered: what an answer that was lost carried is in the next. Raises Refused."""

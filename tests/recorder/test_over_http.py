@@ -103,17 +103,19 @@ async def sends(caller: HttpCaller, more: int) -> None:
 def test_who_is_on_http_is_recorded_as_any_other_every_picture_once_and_the_sound_in_step(house, tmp_path):
     cast = Cast(house)
 
-    async def story() -> RoomRecorder:
+    async def story() -> tuple[RoomRecorder, int]:
         async with recording(cast, tmp_path) as recorder, HttpCaller(cast.alice) as alice:
             await sends(alice, 75)
-        return recorder
+        return recorder, alice.sent
 
-    found = tracks(house, asyncio.run(story()))
+    recorder, sent = asyncio.run(story())
+    found = tracks(house, recorder)
     (camera,), (voice,) = found["camera"], found["microphone"]
     shown = pictures(house, camera)
     numbers = [number for number, _ in shown]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "none lost, none twice, in order"
     assert numbers[0] <= 10
+    assert numbers[-1] == sent - 1, "up to the stop"
     assert len(numbers) >= 55
     assert (camera["meta"]["codec"], camera["meta"]["width"], camera["meta"]["lost_packets"]) == ("VP8", 320, 0)
     picture_us = next(at for number, at in shown if number == TONE_AT)
