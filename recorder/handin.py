@@ -8,6 +8,8 @@ import asyncio
 import json
 import logging
 import sys
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,14 +17,11 @@ import httpx
 from recorder import manifest, naming
 from recorder.api import Refused, Server, backoff_s
 from recorder.config import Settings
-from recorder.manifest import Manifest
+from recorder.manifest import Manifest, Track
 from recorder.publish import Library
 from recorder.publish import Refused as UploadRefused
 
 log = logging.getLogger(__name__)
-
-# How long to wait before a late segment is told of again, seconds.
-LATE_S = 5.0
 
 
 class Unreadable(Exception):
@@ -68,52 +67,48 @@ def publish(settings: Settings, folder: Path) -> Manifest:
     described = manifest.load(folder / "segment.json")
     library = Library(settings)
     try:
-        date = naming.date_of(described.started_at_ms)
-        used = _parts_elsewhere(library, described.recording, folder.name)
-        for track in described.tracks:
-            person = described.name_of(track.participant)
-            part = used[person, track.source] = used.get((person, track.source), 0) + 1
-            name = naming.track_name(date, described.title, person, track.source, Path(track.file).suffix, part)
-            meta = track.model_dump(exclude_none=True) | {"person": person}
+        for track, name in named(described):
+            meta = track.model_dump(exclude_none=True) | {"person": described.name_of(track.participant)}
             library.upload(described.recording, folder / track.file, name, "track", meta)
         library.upload(
             described.recording, folder / "segment.json", f"segment-{folder.name}.json", "segment", {"segment": folder.name}
         )
     finally:
         library.close()
-    (folder / "published").touch()
     return described
 
 
-def _parts_elsewhere(library: Library, recording: str, segment_id: str) -> dict[tuple[str, str], int]:
-    """(person, source) → how many files of it other segments have handed in: ours must not take their names."""
-    used: dict[tuple[str, str], int] = {}
-    for artifact in library.describe(recording)["artifacts"]:
-        meta = artifact["meta"]
-        if artifact["kind"] == "track" and meta.get("segment") != segment_id:
-            key = (str(meta.get("person")), str(meta.get("source")))
-            used[key] = used.get(key, 0) + 1
-    return used
+def named(described: Manifest) -> list[tuple[Track, str]]:
+    """Each track of one segment and its name: no two alike, nor as any of another segment, which may be handed in just now."""
+    (this,) = described.segments
+    date, used, found = naming.date_of(described.started_at_ms), Counter[str](), []
+    for track in described.tracks:
+        name = partial(
+            naming.track_name, date, described.title, described.name_of(track.participant), track.source,
+            Path(track.file).suffix, this.number,
+        )  # fmt: skip
+        # People of different names may have the same one on a disk.
+        used[name()] += 1
+        found.append((track, name(used[name()])))
+    return found
+
+
+def settle(folder: Path) -> None:
+    """Everything of it is where it belongs: no later run of ours looks at it again."""
+    (folder / "published").touch()
 
 
 async def end(server: Server, described: Manifest, segment_id: str, reason: str) -> None:
-    """Tell the server that this segment's recorder is done, and begin the pipeline.
-
-    A segment that comes late, while the pipeline works on what came before, is told of again when that is done.
-    """
+    """Tell the server that this segment's recorder is done, and begin the pipeline."""
     news = {"segment": segment_id, "reason": reason, "duration_ms": described.duration_us // 1000}
-    while True:
-        try:
-            answer = await server.insist("POST", f"/recordings/{described.recording}/end", news)
-            break
-        except Refused as refusal:
-            if refusal.code != "still-processing":
-                log.info(
-                    "recording=%s segment %s is handed in; the recording goes on elsewhere (%s)",
-                    described.recording, segment_id, refusal.code,
-                )  # fmt: skip
-                return
-        await asyncio.sleep(LATE_S)
+    try:
+        answer = await server.insist("POST", f"/recordings/{described.recording}/end", news)
+    except Refused as refusal:
+        log.info(
+            "recording=%s segment %s is handed in; the recording goes on elsewhere (%s)",
+            described.recording, segment_id, refusal.code,
+        )  # fmt: skip
+        return
     for step in answer["next"]:
         from recorder import jobs
 

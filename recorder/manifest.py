@@ -33,9 +33,10 @@ class Person(Part):
 
 
 class Segment(Part):
-    """One unbroken run of one recorder."""
+    """One unbroken run of one recorder. number: 1 for the first of a recording."""
 
     id: str
+    number: int = Field(default=1, ge=1)
     start_us: At = 0
     duration_us: Length = 0
 

@@ -30,7 +30,11 @@ def composed_name(date: str, title: str, suffix: str, version: str = "") -> str:
     return f"{date} {safe(title or 'Recording', 110)}{which}{suffix}"
 
 
-def track_name(date: str, title: str, person: str, source: str, suffix: str, part: int = 1) -> str:
-    """`2026-11-23 Board meeting – Ana (camera).webm`; part: the second and later file of the same kind gets its number."""
-    number = f" {part}" if part > 1 else ""
-    return f"{date} {safe(title or 'Recording', 90)} – {safe(person, 70)} ({SOURCES.get(source, source)}{number}){suffix}"
+def track_name(date: str, title: str, person: str, source: str, suffix: str, segment: int = 1, number: int = 1) -> str:
+    """`2026-11-23 Board meeting – Ana (camera).webm`; the second and later ones get their numbers.
+
+    Of the second segment: `2026-11-23 Board meeting, part 2 – Ana (camera).webm`. number: of files of the same kind in a segment.
+    """
+    part = f", part {segment}" if segment > 1 else ""
+    kind = SOURCES.get(source, source) + (f" {number}" if number > 1 else "")
+    return f"{date} {safe(title or 'Recording', 80)}{part} – {safe(person, 70)} ({kind}){suffix}"

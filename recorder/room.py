@@ -38,7 +38,7 @@ HANDED_OVER = "the recorder was shut down"
 
 
 class RoomRecorder:
-    """claim: the server's answer to ours: recording, room, title, segment, lease_s.
+    """claim: the server's answer to ours: recording, room, title, segment and its number, lease_s.
 
     earlier: waits until what a dead run of ours left of this recording is handed in; it must be there before the pipeline begins.
     """
@@ -51,6 +51,7 @@ class RoomRecorder:
         self._live = LiveSegment(
             recording=self.recording,
             segment=self._segment,
+            number=int(claim["number"]),
             room=self._room,
             title=str(claim["title"]),
             started_us=now_us(),
@@ -382,9 +383,10 @@ class RoomRecorder:
             return
         if self._reason == HANDED_OVER:
             log.info("recording=%s is left to the recorder that comes next", self.recording)
-            return
-        await self._earlier()
-        await handin.end(self._server, described, self._segment, self._reason)
+        else:
+            await self._earlier()
+            await handin.end(self._server, described, self._segment, self._reason)
+        handin.settle(self._folder)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -77,6 +77,7 @@ class LiveSegment(BaseModel):
 
     recording: str
     segment: str
+    number: int = 1
     room: str
     title: str
     started_us: int
@@ -116,7 +117,7 @@ def finalise(folder: Path) -> Manifest:
     ends = [track.end_us for track in described.tracks]
     described.duration_us = max(ends, default=0)
     end_us = described.duration_us
-    described.segments = [manifest.Segment(id=live.segment, duration_us=end_us)]
+    described.segments = [manifest.Segment(id=live.segment, number=live.number, duration_us=end_us)]
     described.participants = [
         Person(
             id=person.id,

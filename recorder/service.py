@@ -210,6 +210,7 @@ class Service:
             # One that should go on is claimed anew when its lease has lapsed; of one that is over everything is made anew.
             if found["wanted"] == "stopped":
                 await handin.end(self._server, described, folder.name, "stopped")
+            handin.settle(folder)
 
     async def _wait_for_earlier(self, recording: str) -> None:
         await asyncio.gather(*self._earlier.get(recording, []), return_exceptions=True)

@@ -23,6 +23,8 @@ NO_PATH = str.maketrans('/\\"', "--'")
 RUNNING = ("requested", "starting", "recording", "paused", "stopping")
 CLAIMED = ("starting", "recording", "paused", "stopping")
 SETTLED = ("ready", "failed")
+# In place of how it goes: another segment came while the pipeline ran, and everything is made anew when that is done.
+LATE = {"late": True}
 DAY_MS = 86_400_000
 # A stopping recording whose recorder does not come back is finished with what was uploaded.
 GIVE_UP_MS = 60_000
@@ -258,7 +260,10 @@ def _queue(tx: Transaction, row: Row[Any]) -> tuple[int, int | None]:
 
 
 def claim(server: Server, tx: Transaction, recording: str, recorder: str) -> dict[str, Any]:
-    """Take a recording that waits, or whose recorder fell silent; a new segment begins. Raises already_claimed."""
+    """Take a recording that waits, or whose recorder fell silent; a new segment begins. Raises already_claimed.
+
+    number: of the segment, from 1; no two of a recording are alike, for a claim is conditional.
+    """
     lease_until = tx.now_ms + server.settings.lease_s * 1000
     row = find(tx.connection, recording)
     title = rooms.lock(tx, row.room_id)
@@ -272,6 +277,8 @@ def claim(server: Server, tx: Transaction, recording: str, recorder: str) -> dic
         raise errors.already_claimed()
     _change(tx, recording, ("requested", "recording", "paused"), state="starting")
     segment = ids.short_id("s")
+    earlier = select(func.count()).select_from(Segment).where(Segment.recording_id == recording)
+    number = tx.connection.execute(earlier).scalar_one() + 1
     tx.connection.execute(
         insert(Segment).values(
             id=segment, recording_id=recording, recorder_id=recorder, started_at_ms=tx.now_ms, ended_at_ms=None
@@ -284,6 +291,7 @@ def claim(server: Server, tx: Transaction, recording: str, recorder: str) -> dic
         "room": row.room_id,
         "title": title,
         "segment": segment,
+        "number": number,
         "lease_s": server.settings.lease_s,
     }
 
@@ -345,11 +353,11 @@ def _what(live: dict[str, Any]) -> set[tuple[str, ...]]:
 def end(server: Server, tx: Transaction, recording: str, segment: str, reason: str, duration_ms: int) -> dict[str, Any]:
     """The recorder is done and its files are here: on to the pipeline. Raises lease_lost; repeated, it changes nothing.
 
-    A segment that comes after the end (its recorder was dead, and is back) has everything made anew; 409 still-processing while
-    the pipeline works on what came before.
+    A segment that comes after the end (its recorder was dead, and is back) has everything made anew: at once, or when the
+    pipeline is done with what came before.
     """
     if find(tx.connection, recording).state in (*SETTLED, "processing") and _has_not_ended(tx, recording, segment):
-        return {"next": _reopen(server, tx, recording, segment)}
+        return {"next": _take_late(server, tx, recording, segment)}
     row = _holds(tx, recording, segment)
     tx.connection.execute(
         update(Segment).where(Segment.id == segment, Segment.ended_at_ms.is_(None)).values(ended_at_ms=tx.now_ms)
@@ -364,15 +372,13 @@ def _has_not_ended(tx: Transaction, recording: str, segment: str) -> bool:
     return tx.connection.execute(select(Segment.id).where(*open_one)).first() is not None
 
 
-def _reopen(server: Server, tx: Transaction, recording: str, segment: str) -> list[str]:
-    if not _change(tx, recording, SETTLED, state="processing", reason=None):
-        raise errors.Problem(409, "still-processing", "Still processing", "Its pipeline runs: say it again when that is done.")
+def _take_late(server: Server, tx: Transaction, recording: str, segment: str) -> list[str]:
     server.unsettled = True
     tx.connection.execute(update(Segment).where(Segment.id == segment).values(ended_at_ms=tx.now_ms))
     note(tx, recording, "late", "recorder", {"segment": segment})
-    steps = jobs.restart(tx, recording, server.settings.job_lease_s)
-    _tell(tx, recording)
-    return steps
+    if _change(tx, recording, ("processing",), live=LATE):
+        return []
+    return _anew(server, tx, recording)
 
 
 def _finish(server: Server, tx: Transaction, recording: str, reason: str, duration_ms: int | None) -> list[str]:
@@ -470,7 +476,7 @@ def published(connection: Connection, recording: str, file: dict[str, Any]) -> d
 def advance(server: Server, tx: Transaction, recording: str, step: str, attempt: int, news: dict[str, Any]) -> list[str]:
     """What a worker says of its step; returns the steps to enqueue now. Raises lease_lost. The last step done makes it ready."""
     server.unsettled = True
-    return _follow(tx, recording, jobs.advance(tx, recording, step, attempt, news, server.settings.job_lease_s))
+    return _follow(server, tx, recording, jobs.advance(tx, recording, step, attempt, news, server.settings.job_lease_s))
 
 
 def retry(server: Server, tx: Transaction, recording: str, by: str) -> None:
@@ -495,20 +501,24 @@ def tell_of(tx: Transaction, recording: str, steps: list[str]) -> None:
 
 def make_anew(server: Server, tx: Transaction, recording: str) -> None:
     """All steps and versions once more, for other tracks than before."""
+    tell_of(tx, recording, _anew(server, tx, recording))
+
+
+def _anew(server: Server, tx: Transaction, recording: str) -> list[str]:
     server.unsettled = True
-    _change(tx, recording, SETTLED, state="processing", reason=None)
-    tell_of(tx, recording, jobs.restart(tx, recording, server.settings.job_lease_s))
+    _change(tx, recording, SETTLED, state="processing", reason=None, live={})
+    steps = jobs.restart(tx, recording, server.settings.job_lease_s)
     _tell(tx, recording)
+    return steps
 
 
-def _follow(tx: Transaction, recording: str, outcome: jobs.Outcome) -> list[str]:
-    if outcome.failed:
-        _change(tx, recording, ("processing",), state="failed", reason=outcome.failed)
-        _tell(tx, recording)
-    elif outcome.finished:
-        _change(tx, recording, ("processing",), state="ready")
-        _tell(tx, recording)
-    return outcome.next
+def _follow(server: Server, tx: Transaction, recording: str, outcome: jobs.Outcome) -> list[str]:
+    if not outcome.failed and not outcome.finished:
+        return outcome.next
+    state = "failed" if outcome.failed else "ready"
+    _change(tx, recording, ("processing",), state=state, **({"reason": outcome.failed} if outcome.failed else {}))
+    _tell(tx, recording)
+    return _anew(server, tx, recording) if find(tx.connection, recording).live == LATE else outcome.next
 
 
 def sweep(server: Server) -> None:
@@ -529,7 +539,7 @@ def sweep(server: Server) -> None:
         # One by one: what is locked for one recording is not held while another's people are waited for.
         with server.transaction() as tx:
             if row.state in ("processing", "ready"):
-                for step in _follow(tx, row.id, jobs.lapsed(tx, row.id, server.settings.job_lease_s)):
+                for step in _follow(server, tx, row.id, jobs.lapsed(tx, row.id, server.settings.job_lease_s)):
                     tx.notify(waiting[:1], "process", {"recording": row.id, "step": step})
             elif row.state == "requested" or (row.lease_until_ms or 0) < tx.now_ms:
                 _seek_recorder(server, tx, row, waiting)

@@ -11,8 +11,10 @@ def test_names_say_what_when_and_whose() -> None:
         "2026-11-23 Board meeting – Ana (camera).webm"
     )
     assert (
-        naming.track_name("2026-11-23", "", "Ana", "screen-sound", ".mka", 2) == "2026-11-23 Recording – Ana (screen sound 2).mka"
+        naming.track_name("2026-11-23", "", "Ana", "screen-sound", ".mka", number=2)
+        == "2026-11-23 Recording – Ana (screen sound 2).mka"
     )
+    assert naming.track_name("2026-11-23", "", "Ana", "camera", ".webm", 2) == "2026-11-23 Recording, part 2 – Ana (camera).webm"
     assert naming.composed_name(naming.date_of(1_795_470_000_000), "Board meeting", ".mp4") == "2026-11-23 Board meeting.mp4"
 
 

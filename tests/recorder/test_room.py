@@ -17,7 +17,7 @@ from recorder.manifest import Manifest
 from recorder.room import RoomRecorder
 from recorder.segment import LiveSegment
 
-CLAIM = {"recording": "r1", "room": "k3f9-xq2m-7pdw", "title": "Board meeting", "segment": "s1", "lease_s": 10}
+CLAIM = {"recording": "r1", "room": "k3f9-xq2m-7pdw", "title": "Board meeting", "segment": "s1", "number": 1, "lease_s": 10}
 
 
 def person(who: str) -> dict[str, Any]:

@@ -598,7 +598,8 @@ def test_request_that_no_recorder_answers_ends_when_everybody_has_left(cast: Cas
     assert (found["state"], "left" in found["reason"]) == ("failed", True)
 
 
-def test_segment_that_comes_after_the_end_has_everything_made_anew(cast: Cast, later) -> None:
+def late(cast: Cast, later) -> tuple[Recorder, str, dict, Recorder]:
+    """A recording that another recorder took over and ended; what the first is to say when it is back."""
     first, recording, lost_segment = cast.record()
     later(11)
     second = cast.rec()
@@ -606,17 +607,40 @@ def test_segment_that_comes_after_the_end_has_everything_made_anew(cast: Cast, l
     second.uploads(recording, "bob.webm", b"picture")
     cast.host("stop")
     second.calls(f"recordings/{recording}/end", {"segment": segment, "duration_ms": 1000})
-    late = {"segment": lost_segment, "duration_ms": 2000}
-    refused = first.calls(f"recordings/{recording}/end", late)
-    assert (refused.status, refused["type"]) == (409, "/problems/still-processing")
+    return first, recording, {"segment": lost_segment, "duration_ms": 2000}, second
+
+
+def test_segment_that_comes_after_the_end_has_everything_made_anew(cast: Cast, later) -> None:
+    first, recording, news, second = late(cast, later)
     for name in STEPS:
         step(second, recording, name, attempt=claim_step(second, recording, name)["attempt"], state="done")
     assert cast.state(recording) == "ready"
 
-    assert first.calls(f"recordings/{recording}/end", late).json == {"next": ["poster"]}
+    assert first.calls(f"recordings/{recording}/end", news).json == {"next": ["poster"]}
 
     assert cast.state(recording) == "processing"
     assert claim_step(first, recording, "poster").status == 200
+
+
+@pytest.mark.parametrize("last", ["publish", "verify"])
+def test_segment_that_comes_while_the_pipeline_runs_has_everything_made_anew_once_when_that_is_done(cast, later, last) -> None:
+    first, recording, news, second = late(cast, later)
+    *before, end = STEPS[: STEPS.index(last) + 1]
+    for name in before:
+        step(second, recording, name, attempt=claim_step(second, recording, name)["attempt"], state="done")
+    attempt = claim_step(second, recording, end)["attempt"]
+
+    assert first.calls(f"recordings/{recording}/end", news).json == {"next": []}
+
+    while last == "verify" and attempt < 3:
+        step(second, recording, end, attempt=attempt, state="failed", reason="no")
+        attempt = claim_step(second, recording, end)["attempt"]
+    answer = step(second, recording, end, attempt=attempt, state="done" if last == "publish" else "failed", reason="no")
+    assert answer.json == {"next": ["poster"]}
+    assert cast.state(recording) == "processing"
+    for name in STEPS:
+        step(second, recording, name, attempt=claim_step(second, recording, name)["attempt"], state="done")
+    assert cast.state(recording) == "ready"
 
 
 # -- keeping ------------------------------------------------------------------------------------------------------------------
