@@ -13,18 +13,21 @@ HZ = {"video": 90_000, "audio": 48_000}
 
 
 class Picture(MediaStreamTrack):
-    """25 frames a second; `sent`: how many were asked for so far. Its number is in the picture: bright columns are ones."""
+    """25 frames a second; `sent`: how many were asked for so far, `began_s`: when the first was.
+
+    Its number is in the picture: bright columns are ones.
+    """
 
     kind = "video"
 
     def __init__(self, size: tuple[int, int] = (320, 180), fps: int = 25) -> None:
         super().__init__()
-        self.size, self.fps, self.sent, self._began = size, fps, 0, 0.0
+        self.size, self.fps, self.sent, self.began_s = size, fps, 0, 0.0
 
     async def recv(self) -> Any:
         loop = asyncio.get_running_loop()
-        self._began = self._began or loop.time()
-        await asyncio.sleep(max(0.0, self._began + self.sent / self.fps - loop.time()))
+        self.began_s = self.began_s or loop.time()
+        await asyncio.sleep(max(0.0, self.began_s + self.sent / self.fps - loop.time()))
         width, height = self.size
         bits = [(self.sent >> bit) & 1 for bit in range(16)]
         row = np.repeat(np.array(bits, np.uint8) * 200 + 30, width // 16)
@@ -48,12 +51,12 @@ class Voice(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent, self._began = 0, 0.0
+        self.sent, self.began_s = 0, 0.0
 
     async def recv(self) -> Any:
         loop = asyncio.get_running_loop()
-        self._began = self._began or loop.time()
-        await asyncio.sleep(max(0.0, self._began + self.sent / 50 - loop.time()))
+        self.began_s = self.began_s or loop.time()
+        await asyncio.sleep(max(0.0, self.began_s + self.sent / 50 - loop.time()))
         tone = 8000 * np.sin(2 * np.pi * 440 * (self.sent * 960 + np.arange(960)) / HZ["audio"])
         frame = av.AudioFrame.from_ndarray(tone.astype(np.int16)[np.newaxis], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = HZ["audio"], self.sent * 960, Fraction(1, HZ["audio"])
