@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.signaling import servers
 
-BATCH_S, FPS, PACKET_BYTES = 0.04, 20, 80
+BATCH_S, FPS, PACKET_BYTES = 0.02, 20, 80
 IN_FLIGHT, WAIT_MS = 3, 2000
 MICROPHONE, CAMERA = 0, 1
 # Until everybody has joined and the first batches have gone both ways, seconds.
@@ -70,7 +70,7 @@ def join_all(port: int, calls: int) -> list[Person]:
 
 
 class Browser:
-    """What a page does: a batch every 40 ms, three requests at once, the answers' chunks counted."""
+    """What a page does: a batch every 20 ms, three requests at once, the answers' chunks counted."""
 
     def __init__(self, port: int, person: Person, kbit: int) -> None:
         self._port, self._person = port, person
@@ -94,7 +94,7 @@ class Browser:
         await asyncio.gather(*self._tasks)
 
     def _batch(self, batch: int) -> bytes:
-        records = [self._record(MICROPHONE, 3, b"\0" * PACKET_BYTES) for _ in range(2)]
+        records = [self._record(MICROPHONE, 3, b"\0" * PACKET_BYTES) for _ in range(1)]
         if int(batch * BATCH_S * FPS) > int((batch - 1) * BATCH_S * FPS):
             records.append(self._record(CAMERA, 1 if self._n[CAMERA] % 200 == 0 else 0, self._picture))
         return b"".join(records)

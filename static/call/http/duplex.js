@@ -21,6 +21,10 @@ const MOST_HELD = 3;
 const WAIT_MS = 2000;
 /** Longer than it may be held, and the connection is dead. */
 const GIVE_UP_MS = 6000;
+/** A batch leaves so much sooner with a packet of sound, or waits so much longer for one: half a packet. */
+const WITH_SOUND_MS = 10;
+/** While there is sound its packets come more often. */
+const SOUND_MS = 100;
 /** Of a failed batch, what is older is not worth repeating. */
 const STALE_MS = 1500;
 /** A round trip of more: while one answer comes back others must be on their way. */
@@ -111,6 +115,13 @@ export class Duplex {
     return this.outbox.ageMs(this.now());
   }
 
+  /** When the next batch is to leave. Sound is what all else waits for: it should not come just after a batch has left. */
+  get dueMs() {
+    const evenMs = this.sentMs + this.batchMs;
+    if (this.outbox.endsWithSound) return evenMs - WITH_SOUND_MS;
+    return this.now() - this.outbox.soundMs < SOUND_MS ? evenMs + WITH_SOUND_MS : evenMs;
+  }
+
   /** What is wanted has changed: those that listen say what was wanted before. */
   ask() {
     this.isUrgent = true;
@@ -133,8 +144,8 @@ export class Duplex {
       if (!batch) break;
       void this.exchange(batch);
     }
-    const nextMs = this.sentMs + this.batchMs;
-    if (!this.outbox.isEmpty && this.underWay.size < most && nextMs > now) this.timer = setTimeout(() => this.go(), nextMs - now);
+    const { dueMs } = this;
+    if (!this.outbox.isEmpty && this.underWay.size < most && dueMs > now) this.timer = setTimeout(() => this.go(), dueMs - now);
   }
 
   /**
@@ -148,7 +159,7 @@ export class Duplex {
       if (isStale) this.forget(failed.chunks);
       return { ...failed, chunks: failed.chunks.filter(({ stream }) => !isStale || stream === DATA) };
     }
-    const isDue = !this.outbox.isEmpty && now >= this.sentMs + this.batchMs;
+    const isDue = !this.outbox.isEmpty && now >= this.dueMs;
     // While we send anyway, what we send listens as well.
     const isQuiet = now - this.sentMs > 2 * this.batchMs;
     const listens = this.isUrgent || this.held < (isQuiet ? this.listeners : this.listeners - 1);

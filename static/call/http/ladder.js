@@ -23,7 +23,7 @@ const SCREEN = [
 export const HEAD_BYTES = 700;
 /** Of all that is sent, as headers. */
 const HEADS = 0.25;
-const BATCH_MS = { least: 40, most: 120 };
+const BATCH_MS = { least: 20, most: 120 };
 /** Sealing and numbering, per packet of sound. */
 const SOUND_HEAD_BITS = 59 * 8;
 /** Below the one there is little sound in large packets, until there is more than the other. */

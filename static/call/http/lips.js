@@ -1,7 +1,7 @@
 // Lips and voice: pictures are held back until the sound of their moment is played; sound that would be ahead of them waits. Pure.
 
 /** A picture may be seen so much before it is heard: what one is used to, and it costs no delay. */
-const AHEAD_MS = 18;
+const AHEAD_MS = 40;
 /** Of what is heard, the way from the mixer to the loudspeaker. */
 const SPEAKER_MS = 15;
 /** So late pictures make the sound wait. */

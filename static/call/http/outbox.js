@@ -1,6 +1,6 @@
 // What waits to be sent: sealed chunks, in the order in which they were made. Pure; time comes in.
 
-import { DATA } from "./wire.js";
+import { AUDIO, DATA } from "./wire.js";
 
 /** @typedef {import("./wire.js").Chunk} Chunk */
 
@@ -15,6 +15,7 @@ export class Outbox {
     this.waiting = [];
     /** Of which streams chunks were dropped, since lost() was asked. @type {Set<number>} */
     this.dropped = new Set();
+    this.soundMs = -Infinity;
   }
 
   get isEmpty() {
@@ -27,6 +28,12 @@ export class Outbox {
    */
   add(chunk, nowMs) {
     this.waiting.push({ chunk, atMs: nowMs });
+    if (chunk.flags & AUDIO) this.soundMs = nowMs;
+  }
+
+  /** Whether a packet of sound is the newest. */
+  get endsWithSound() {
+    return Boolean((this.waiting.at(-1)?.chunk.flags ?? 0) & AUDIO);
   }
 
   /** How long the oldest has waited. @param {number} nowMs */

@@ -2,10 +2,9 @@
 
 import { DeviceClock, Stamps } from "./clock.js";
 import { KINDS } from "./frame.js";
+import { HZ, PACKET_MS, eachPacket } from "./samples.js";
 
 /** @typedef {Omit<import("./frame.js").Frame, "wallUs">} Encoded */
-
-const PACKET_MS = 20;
 
 export class SoundOut {
   /**
@@ -17,14 +16,11 @@ export class SoundOut {
     this.onFrame = onFrame;
     this.clock = new DeviceClock();
     this.stamps = new Stamps();
-    this.count = 0;
     this.how = { kbit: 0, frameMs: 0 };
     this.isOn = false;
-    this.source = context.createMediaStreamSource(new MediaStream([track]));
-    this.capture = new AudioWorkletNode(context, "letterbox-capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
-    this.capture.port.onmessage = ({ data }) => this.take(data, context.sampleRate);
-    this.source.connect(this.capture);
+    this.ending = new AbortController();
     this.encoder = this.newEncoder();
+    eachPacket(context, track, (samples, stampMs) => this.take(samples, stampMs), this.ending.signal);
   }
 
   newEncoder() {
@@ -44,21 +40,19 @@ export class SoundOut {
     if (kbit === this.how.kbit && frameMs === this.how.frameMs) return;
     this.how = { kbit, frameMs };
     const opus = { frameDuration: frameMs * 1000, application: "voip", complexity: 5 };
-    this.encoder.configure(/** @type {AudioEncoderConfig} */ ({ codec: "opus", sampleRate: 48000, numberOfChannels: 1, bitrate: kbit * 1000, opus }));
+    this.encoder.configure(/** @type {AudioEncoderConfig} */ ({ codec: "opus", sampleRate: HZ, numberOfChannels: 1, bitrate: kbit * 1000, opus }));
   }
 
   /**
    * @param {Float32Array<ArrayBuffer>} samples
-   * @param {number} sampleRate
+   * @param {number} stampMs
    */
-  take(samples, sampleRate) {
-    const now = performance.now();
+  take(samples, stampMs) {
     // The last sample was taken just now, the first a packet ago.
-    const timestampMs = this.clock.capturedMs(this.count * PACKET_MS, now) - PACKET_MS;
-    this.count += 1;
+    const timestampMs = this.clock.capturedMs(stampMs, performance.now()) - PACKET_MS;
     if (!this.isOn || this.how.kbit === 0 || this.encoder.state !== "configured") return;
     const timestamp = this.stamps.put(Math.round(timestampMs * 1000), PACKET_MS * 1000);
-    const data = new AudioData({ format: "f32-planar", sampleRate, numberOfFrames: samples.length, numberOfChannels: 1, timestamp, data: samples });
+    const data = new AudioData({ format: "f32-planar", sampleRate: HZ, numberOfFrames: samples.length, numberOfChannels: 1, timestamp, data: samples });
     this.encoder.encode(data);
     data.close();
   }
@@ -72,8 +66,7 @@ export class SoundOut {
   }
 
   close() {
-    this.source.disconnect();
-    this.capture.port.onmessage = null;
+    this.ending.abort();
     if (this.encoder.state !== "closed") this.encoder.close();
   }
 }

@@ -63,8 +63,8 @@ class Playout extends Processor {
     this.least = Infinity;
     /** How far below the goal each of the last looks found it. @type {number[]} */
     this.short = [];
-    /** How long a gap has been waiting; Infinity: there is none. */
-    this.waitedMs = Infinity;
+    /** How long a gap has been waiting, and what was aimed at when it began; Infinity: there is none. */
+    this.gap = { waitedMs: Infinity, goalMs: 0 };
     this.rate = 1;
     this.lookIn = LOOK_MS * MS;
     this.tellIn = TELL_MS * MS;
@@ -83,7 +83,7 @@ class Playout extends Processor {
   take({ samples, atMs, extraMs }) {
     if (extraMs !== undefined) this.extraMs = extraMs;
     if (!samples) return;
-    if (this.waitedMs < Infinity) this.learn();
+    if (this.gap.waitedMs < Infinity) this.learn();
     const missingMs = this.endMs < 0 ? 0 : atMs - this.endMs;
     // A packet that was lost keeps its time, so that what follows is still in step.
     if (missingMs > 5 && missingMs < 200 && this.queue.length > 0) this.queue.push({ samples: this.filler(missingMs), atMs: this.endMs });
@@ -128,7 +128,7 @@ class Playout extends Processor {
     }
     if (levelMs > this.goalMs + FAR_MS) this.skip(levelMs - this.goalMs - 40);
     for (let at = 0; at < out.length; at += 1) out[at] = this.sample();
-    this.waitedMs += out.length / MS;
+    this.gap.waitedMs += out.length / MS;
     this.least = Math.min(this.least, this.levelMs);
     if ((this.lookIn -= out.length) <= 0) this.look();
     if ((this.tellIn -= out.length) <= 0) this.tell();
@@ -167,14 +167,14 @@ class Playout extends Processor {
     this.gain = 0;
     this.dryFor = 0;
     this.seen.gaps += 1;
-    this.waitedMs = 0;
+    this.gap = { waitedMs: 0, goalMs: this.goalMs };
     this.spareMs = Math.min(SPARE_MS.most, this.spareMs + SPARE_MS.more);
   }
 
   /** What a gap has waited for is here: so much sooner it should have been. */
   learn() {
-    if (this.waitedMs < STALL_MS) this.remember(this.goalMs - SPARE_MS.more + this.waitedMs);
-    this.waitedMs = Infinity;
+    if (this.gap.waitedMs < STALL_MS) this.remember(this.gap.goalMs + this.gap.waitedMs);
+    this.gap.waitedMs = Infinity;
   }
 
   /** @param {number} shortMs */
