@@ -75,7 +75,8 @@ WATCH = """() => {
     const video = document.querySelector('.tile:not(.mine) video');
     const look = async () => {
         const at = wall(), frame = new VideoFrame(video), { codedWidth: width, codedHeight: height } = frame;
-        const rect = { x: 0, y: 0, width, height: Math.floor(height * 80 / 360 / 2) * 2 }, luma = new Uint8Array(frame.allocationSize({ rect }));
+        const rect = { x: 0, y: 0, width, height: Math.floor(height * 80 / 360 / 2) * 2 };
+        const luma = new Uint8Array(frame.allocationSize({ rect }));
         const [{ stride }] = await frame.copyTo(luma, { rect });
         frame.close();
         const cell = width / 16;
