@@ -88,7 +88,7 @@ Begin = Callable[..., Any]
 
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
-    """async with begin(server): a recording that has joined; at the end it is stopped and handed in."""
+    """async with begin(server): a recording that has joined, or has ended; at the end it is stopped and handed in."""
     monkeypatch.setattr(room, "REPORT_S", 0.02)
     monkeypatch.setattr(room, "SAVE_S", 0.02)
 
@@ -106,7 +106,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
 
         recorder = RoomRecorder(settings, server, CLAIM, earlier or nothing)  # type: ignore[arg-type]
         scene = Scene(server, recorder, tmp_path / "r1" / "s1", asyncio.create_task(recorder.run()))
-        await until(lambda: any(report["state"] == "recording" for report in server.reports))
+        await until(lambda: server.ended or any(report["state"] == "recording" for report in server.reports))
         yield scene
         recorder.stop("stopped")
         await asyncio.wait_for(scene.running, 10)
@@ -353,12 +353,11 @@ def test_where_nobody_sends_the_recording_ends_by_itself(begin: Begin, monkeypat
 
 
 def test_an_empty_room_ends_the_recording(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "EMPTY_S", 0.1)
-
     async def story() -> None:
         server = FakeServer()
         server.here = [person("pana")]
         async with begin(server) as scene:
+            monkeypatch.setattr(room, "EMPTY_S", 0.1)
             seen = len(server.reports)
             await until(lambda: len(server.reports) > seen + 10)
             assert not scene.running.done(), "Ana is there, if silent"
