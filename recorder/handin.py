@@ -5,6 +5,7 @@ recordings receive at the same time, so it runs in one of its own.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -95,7 +96,8 @@ def named(described: Manifest) -> list[tuple[Track, str]]:
 
 def settle(folder: Path) -> None:
     """Everything of it is where it belongs: no later run of ours looks at it again."""
-    (folder / "published").touch()
+    with contextlib.suppress(FileNotFoundError):  # the recording was deleted meanwhile
+        (folder / "published").touch()
 
 
 async def end(server: Server, described: Manifest, segment_id: str, reason: str) -> None:

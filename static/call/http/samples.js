@@ -4,7 +4,7 @@ export const PACKET_MS = 20;
 export const HZ = 48_000;
 const PACKET = (HZ * PACKET_MS) / 1000;
 
-/** @typedef {(samples: Float32Array<ArrayBuffer>, stampMs: number) => void} OnPacket  stampMs: of the first sample, by a clock of the track's own */
+/** @typedef {(samples: Float32Array<ArrayBuffer>) => void} OnPacket */
 
 /**
  * As soon as the track has them, where there is a MediaStreamTrackProcessor (W3C mediacapture-transform); else through the audio
@@ -33,13 +33,24 @@ async function read(reader, onPacket, signal, otherwise) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    if (!signal.aborted && value.sampleRate === HZ) packets.add(oneChannel(value), value.timestamp / 1000);
+    const isOurs = value.sampleRate === HZ;
+    if (isOurs && !signal.aborted) takeIn(value, packets);
     value.close();
     if (signal.aborted) return;
-    if (value.sampleRate !== HZ) {
+    if (!isOurs) {
       void reader.cancel().catch(() => undefined);
       return otherwise();
     }
+  }
+}
+
+/** @param {AudioData} data @param {Packets} packets */
+function takeIn(data, packets) {
+  try {
+    packets.add(oneChannel(data));
+  } catch (error) {
+    // What cannot be dealt with is no reason to stop.
+    console.warn("sound: some was left out", error);
   }
 }
 
@@ -61,22 +72,17 @@ export class Packets {
     this.onPacket = onPacket;
     this.packet = new Float32Array(PACKET);
     this.filled = 0;
-    this.stampMs = 0;
   }
 
-  /**
-   * @param {Float32Array} samples
-   * @param {number} stampMs  of the first
-   */
-  add(samples, stampMs) {
+  /** @param {Float32Array} samples */
+  add(samples) {
     for (let at = 0; at < samples.length; ) {
-      if (this.filled === 0) this.stampMs = stampMs + (at * 1000) / HZ;
       const part = Math.min(samples.length - at, PACKET - this.filled);
       this.packet.set(samples.subarray(at, at + part), this.filled);
       this.filled += part;
       at += part;
       if (this.filled < PACKET) continue;
-      this.onPacket(this.packet, this.stampMs);
+      this.onPacket(this.packet);
       this.packet = new Float32Array(PACKET);
       this.filled = 0;
     }
@@ -92,8 +98,7 @@ export class Packets {
 function tap(context, track, onPacket, signal) {
   const source = context.createMediaStreamSource(new MediaStream([track]));
   const capture = new AudioWorkletNode(context, "letterbox-capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
-  let count = 0;
-  capture.port.onmessage = ({ data }) => onPacket(data, PACKET_MS * count++);
+  capture.port.onmessage = ({ data }) => onPacket(data);
   source.connect(capture);
   signal.addEventListener("abort", () => {
     source.disconnect();

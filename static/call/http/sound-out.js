@@ -16,11 +16,12 @@ export class SoundOut {
     this.onFrame = onFrame;
     this.clock = new DeviceClock();
     this.stamps = new Stamps();
+    this.count = 0;
     this.how = { kbit: 0, frameMs: 0 };
     this.isOn = false;
     this.ending = new AbortController();
     this.encoder = this.newEncoder();
-    eachPacket(context, track, (samples, stampMs) => this.take(samples, stampMs), this.ending.signal);
+    eachPacket(context, track, (samples) => this.take(samples), this.ending.signal);
   }
 
   newEncoder() {
@@ -43,13 +44,11 @@ export class SoundOut {
     this.encoder.configure(/** @type {AudioEncoderConfig} */ ({ codec: "opus", sampleRate: HZ, numberOfChannels: 1, bitrate: kbit * 1000, opus }));
   }
 
-  /**
-   * @param {Float32Array<ArrayBuffer>} samples
-   * @param {number} stampMs
-   */
-  take(samples, stampMs) {
-    // The last sample was taken just now, the first a packet ago.
-    const timestampMs = this.clock.capturedMs(stampMs, performance.now()) - PACKET_MS;
+  /** @param {Float32Array<ArrayBuffer>} samples */
+  take(samples) {
+    // Counted: what a browser stamps is when it had them, which is not evenly. The last was taken just now, the first a packet ago.
+    const timestampMs = this.clock.capturedMs(this.count * PACKET_MS, performance.now()) - PACKET_MS;
+    this.count += 1;
     if (!this.isOn || this.how.kbit === 0 || this.encoder.state !== "configured") return;
     const timestamp = this.stamps.put(Math.round(timestampMs * 1000), PACKET_MS * 1000);
     const data = new AudioData({ format: "f32-planar", sampleRate: HZ, numberOfFrames: samples.length, numberOfChannels: 1, timestamp, data: samples });
