@@ -159,7 +159,8 @@ def test_on_a_narrow_road_the_picture_goes_before_the_sound_and_comes_back(two, 
 
     # Little, but seen and heard.
     sees_and_hears(two.ben, "Ana")
-    assert come(two.ana, "Ben")["upKbit"] < 400
+    # More is tried now and then, and found to be too much within a second or two.
+    eventually(lambda: come(two.ana, "Ben")["upKbit"] < 400, LIMIT_S)
     parts.make_road(lab, "a")
     sees_and_hears(two.ben, "Ana")
 
