@@ -107,11 +107,18 @@ test("of two tabs one asks for both, in one request, and each gets its own answe
   assert.deepEqual(await Promise.all(answers), [{ messages: [], wait_s: 0 }, message]);
 });
 
-test("when the tab that asks is closed, another takes over and loses nothing", async () => {
+test("when the tab that asks is closed, another takes over and loses nothing", async (t) => {
+  const closing = new AbortController();
   const server = new Server();
   const browser = new Browser();
   const [first, second, third] = [browser.open(server), browser.open(server), browser.open(server)];
-  first.tabs.ask(poll("pt_a")).catch(() => undefined);
+  t.after(async () => {
+    // A closed tab is gone; this one would ask on.
+    closing.abort();
+    await new Promise(setImmediate);
+    first.tabs.round.abort();
+  });
+  first.tabs.ask(poll("pt_a", closing.signal)).catch(() => undefined);
   const answers = [second.tabs.ask(poll("pt_b")), third.tabs.ask(poll("pt_c"))];
   await server.holds(asksFor("pt_a", "pt_b", "pt_c"));
 
@@ -122,12 +129,14 @@ test("when the tab that asks is closed, another takes over and loses nothing", a
   assert.deepEqual(await Promise.all(answers), [message, message]);
 });
 
-test("a tab that gives up its poll is asked for no more", async () => {
+test("a tab that gives up its poll is asked for no more", async (t) => {
+  const closing = new AbortController();
+  t.after(() => closing.abort());
   const server = new Server();
   const browser = new Browser();
   const [first, second] = [browser.open(server), browser.open(server)];
   const stopper = new AbortController();
-  first.tabs.ask(poll("pt_a")).catch(() => undefined);
+  first.tabs.ask(poll("pt_a", closing.signal)).catch(() => undefined);
   const answer = second.tabs.ask(poll("pt_b", stopper.signal));
   await server.holds(asksFor("pt_a", "pt_b"));
 
