@@ -94,7 +94,7 @@ class Browser:
         await asyncio.gather(*self._tasks)
 
     def _batch(self, batch: int) -> bytes:
-        records = [self._record(MICROPHONE, 3, b"\0" * PACKET_BYTES) for _ in range(1)]
+        records = [self._record(MICROPHONE, 3, b"\0" * PACKET_BYTES)]
         if int(batch * BATCH_S * FPS) > int((batch - 1) * BATCH_S * FPS):
             records.append(self._record(CAMERA, 1 if self._n[CAMERA] % 200 == 0 else 0, self._picture))
         return b"".join(records)

@@ -15,11 +15,14 @@ export function eachFrame(track, onFrame, signal) {
 }
 
 /**
- * @param {ReadableStreamDefaultReader<VideoFrame>} reader
- * @param {(frame: VideoFrame) => void} onFrame
+ * Each frame is to be closed by who gets it.
+ *
+ * @template {VideoFrame | AudioData} Frame
+ * @param {ReadableStreamDefaultReader<Frame>} reader
+ * @param {(frame: Frame) => void} onFrame
  * @param {AbortSignal} signal
  */
-async function readFrames(reader, onFrame, signal) {
+export async function readFrames(reader, onFrame, signal) {
   signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined));
   for (;;) {
     const { done, value } = await reader.read();
@@ -29,7 +32,7 @@ async function readFrames(reader, onFrame, signal) {
       onFrame(value);
     } catch (error) {
       // One that cannot be dealt with is no reason to stop.
-      console.warn("picture: one was left out", error);
+      console.warn("media: a frame was left out", error);
       value.close();
     }
   }

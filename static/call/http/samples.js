@@ -1,5 +1,7 @@
 // The samples of a track, in packets of 20 ms: one channel, 48 kHz.
 
+import { readFrames } from "./frames.js";
+
 export const PACKET_MS = 20;
 export const HZ = 48_000;
 const PACKET = (HZ * PACKET_MS) / 1000;
@@ -17,41 +19,19 @@ const PACKET = (HZ * PACKET_MS) / 1000;
  */
 export function eachPacket(context, track, onPacket, signal) {
   const { MediaStreamTrackProcessor: Processor } = /** @type {any} */ (globalThis);
-  if (Processor) void read(new Processor({ track, maxBufferSize: 50 }).readable.getReader(), onPacket, signal, () => tap(context, track, onPacket, signal));
-  else tap(context, track, onPacket, signal);
-}
-
-/**
- * @param {ReadableStreamDefaultReader<AudioData>} reader
- * @param {OnPacket} onPacket
- * @param {AbortSignal} signal
- * @param {() => void} otherwise  the track has another rate
- */
-async function read(reader, onPacket, signal, otherwise) {
+  if (!Processor) return tap(context, track, onPacket, signal);
   const packets = new Packets(onPacket);
-  signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined));
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const isOurs = value.sampleRate === HZ;
-    if (isOurs && !signal.aborted) takeIn(value, packets);
-    value.close();
-    if (signal.aborted) return;
-    if (!isOurs) {
-      void reader.cancel().catch(() => undefined);
-      return otherwise();
+  const reading = new AbortController();
+  signal.addEventListener("abort", () => reading.abort());
+  const onData = (/** @type {AudioData} */ data) => {
+    if (data.sampleRate === HZ) packets.add(oneChannel(data));
+    else {
+      reading.abort();
+      tap(context, track, onPacket, signal);
     }
-  }
-}
-
-/** @param {AudioData} data @param {Packets} packets */
-function takeIn(data, packets) {
-  try {
-    packets.add(oneChannel(data));
-  } catch (error) {
-    // What cannot be dealt with is no reason to stop.
-    console.warn("sound: some was left out", error);
-  }
+    data.close();
+  };
+  void readFrames(new Processor({ track, maxBufferSize: 50 }).readable.getReader(), onData, reading.signal);
 }
 
 /** @param {AudioData} data @returns {Float32Array} */

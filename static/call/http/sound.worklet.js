@@ -1,6 +1,8 @@
 // On the sound's own thread: takes the microphone's samples in packets, and plays what has come. A page that is busy does not
 // make it stutter.
 
+import { Packets } from "./samples.js";
+
 const { AudioWorkletProcessor: Processor, registerProcessor, sampleRate } = /** @type {any} */ (globalThis);
 const MS = sampleRate / 1000;
 
@@ -8,25 +10,13 @@ const MS = sampleRate / 1000;
 class Capture extends Processor {
   constructor() {
     super();
-    this.packet = new Float32Array(20 * MS);
-    this.filled = 0;
+    this.packets = new Packets((packet) => this.port.postMessage(packet, [packet.buffer]));
   }
 
   /** @param {Float32Array[][]} inputs */
   process([input]) {
-    const [samples] = input;
-    // Nothing is connected, or the track has ended.
-    if (!samples) return true;
-    for (let at = 0; at < samples.length; ) {
-      const part = Math.min(samples.length - at, this.packet.length - this.filled);
-      this.packet.set(samples.subarray(at, at + part), this.filled);
-      this.filled += part;
-      at += part;
-      if (this.filled < this.packet.length) continue;
-      this.port.postMessage(this.packet, [this.packet.buffer]);
-      this.packet = new Float32Array(20 * MS);
-      this.filled = 0;
-    }
+    // Without: nothing is connected, or the track has ended.
+    if (input[0]) this.packets.add(input[0]);
     return true;
   }
 }
