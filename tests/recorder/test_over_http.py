@@ -26,7 +26,8 @@ from signaling.config import Settings as ServerSettings
 def house(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Any:
     folder = tmp_path_factory.mktemp("over-http")
     shutil.copy(migrated_sqlite, folder / "letterbox.db")
-    settings = ServerSettings(data_dir=folder, recorder_key=RECORDER_KEY, secret_key="a secret of the tests", lease_s=20)
+    named = {"data_dir": folder, "recorder_key": RECORDER_KEY, "secret_key": "a secret of the tests"}
+    settings = ServerSettings(**named, lease_s=20, grace_s=300)
     server = Gunicorn(settings)
     try:
         yield server.start()
@@ -100,6 +101,16 @@ async def sends(caller: HttpCaller, more: int) -> None:
     await until(lambda: caller.sent >= goal)
 
 
+async def keeps(recorder: RoomRecorder, more: int) -> None:
+    """Until so many more pictures are in the file."""
+
+    def kept() -> int:
+        return sum(one.writer.frames for one in recorder._tracks._open.values() if one.track.kind == "video")
+
+    goal = kept() + more
+    await until(lambda: kept() >= goal)
+
+
 def test_who_is_on_http_is_recorded_as_any_other_every_picture_once_and_the_sound_in_step(house, tmp_path):
     cast = Cast(house)
 
@@ -158,7 +169,7 @@ def test_a_pause_is_a_gap_and_the_picture_goes_on_with_a_key_frame(house, tmp_pa
             await until(lambda: not recorder.is_paused)
             resumed = alice.sent
             # The key frame has to be asked for first.
-            await sends(alice, 90)
+            await keeps(recorder, 10)
             return recorder, paused, resumed
 
     recorder, paused, resumed = asyncio.run(story())
