@@ -95,6 +95,25 @@ test("one batch that is late alone changes nothing", () => {
   assert.ok(rate.kbit >= 900);
 });
 
+test("what comes first after a jam says how the road is, whatever was before it", () => {
+  const jammed = () => {
+    const rate = new Rate({ startKbit: 900 });
+    for (let nowMs = 0; nowMs < 3000; nowMs += 30) rate.take({ bytes: 3000, delayMs: 40, nowMs });
+    rate.jam();
+    return rate;
+  };
+  const [narrow, open] = [jammed(), jammed()];
+  assert.ok(narrow.isJammed);
+
+  narrow.take({ bytes: 3000, delayMs: 1040, nowMs: 4000 });
+  open.take({ bytes: 3000, delayMs: 50, nowMs: 4000 });
+
+  assert.ok(narrow.isJammed);
+  assert.ok(narrow.kbit < 100, `${narrow.kbit}`);
+  assert.ok(!open.isJammed);
+  assert.ok(open.kbit >= 900);
+});
+
 test("what is not used is not raised", () => {
   const rate = new Rate({ startKbit: 900 });
   for (let nowMs = 0; nowMs < 20000; nowMs += 30) rate.take({ bytes: 300, delayMs: 40, nowMs });
@@ -114,8 +133,10 @@ test("sound is served first, and the picture goes when nothing is left for it", 
 test("in a jam there is no picture, and after it there is one again", () => {
   const ladder = new Ladder();
   const road = { kbit: 900, isBusy: false, pictures: ["camera"] };
+  const { pictures, sound } = ladder.plan({ ...road, isJammed: true }, 0);
 
-  assert.equal(ladder.plan({ ...road, isJammed: true }, 0).pictures.get("camera"), null);
+  assert.equal(pictures.get("camera"), null);
+  assert.deepEqual(sound, { kbit: 16, frameMs: 60 });
   assert.ok(ladder.plan({ ...road, isJammed: false }, 100).pictures.get("camera"));
 });
 
@@ -258,6 +279,27 @@ test("a request that failed is sent again under its nonce", async (t) => {
 
   const again = road.asked.filter(({ query }) => query.get("nonce") === sent.query.get("nonce"));
   assert.ok(again.length > 1);
+});
+
+test("when all that was sent is stuck there is room for nothing but sound before an answer says so, and old sound is left out", async (t) => {
+  const road = new Road(t);
+  await settle();
+  for (let n = 1; n <= 12; n += 1) {
+    road.duplex.send(chunk(n));
+    await road.clock.turn(20);
+  }
+  assert.equal(road.asked.length, 4);
+  assert.equal(road.duplex.lookForJam(), false);
+
+  for (let n = 13; n <= 40; n += 1) {
+    road.duplex.send(chunk(n));
+    await road.clock.turn(20);
+  }
+
+  assert.equal(road.duplex.lookForJam(), true);
+  await road.answers(road.asked[2]);
+  // Of more than 600 ms that waited.
+  assert.equal(road.asked[4].body.length / 111, 20);
 });
 
 test("where nothing gets through one request tries at a time, and what has become too old is not sent", async (t) => {

@@ -27,10 +27,14 @@ const WITH_SOUND_MS = 10;
 const SOUND_MS = 100;
 /** Of a failed batch, what is older is not worth repeating. */
 const STALE_MS = 1500;
+/** In a jam what is older is left out: it would be late, and make late what comes after it. */
+const JAM_STALE_MS = 400;
 /** A round trip of more: while one answer comes back others must be on their way. */
 const LONG_WAY_MS = 70;
 /** While somebody speaks answers come all the time: so long without one, and a large one is stuck on its way down. */
 const STALLED_MS = 700;
+/** All requests are under way and what is made waits for so long: they are stuck, and their answers will be late to say so. */
+const STUCK_MS = 350;
 
 export class Duplex {
   /**
@@ -110,6 +114,14 @@ export class Duplex {
     return this.down.isJammed || (silentMs > STALLED_MS && silentMs < GIVE_UP_MS && this.underWay.size > 0);
   }
 
+  /** Note that nothing gets through, before answers can say so. @returns {boolean} whether there is room for nothing but sound */
+  lookForJam() {
+    const { least } = this.roundTrip;
+    const mostMs = STUCK_MS + (Number.isFinite(least) ? least : 0);
+    if (this.failures === 0 && this.underWay.size >= MOST_UNDER_WAY && this.backlogMs > mostMs) this.up.jam();
+    return this.up.isJammed;
+  }
+
   /** How long what is made now will wait before it leaves. */
   get backlogMs() {
     return this.outbox.ageMs(this.now());
@@ -165,7 +177,7 @@ export class Duplex {
     const listens = this.isUrgent || this.held < (isQuiet ? this.listeners : this.listeners - 1);
     if (!isDue && !listens) return undefined;
     this.isUrgent = false;
-    const chunks = this.outbox.take(now);
+    const chunks = this.outbox.take(now, this.up.isJammed ? JAM_STALE_MS : STALE_MS);
     const lost = this.outbox.lost();
     if (lost.length > 0) this.lost(lost);
     if (chunks.length > 0) this.sentMs = now;

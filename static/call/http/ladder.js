@@ -65,7 +65,7 @@ export class Ladder {
    * @returns {{batchMs: number, sound: {kbit: number, frameMs: number}, pictures: Map<string, Picture | null>}}
    */
   plan({ kbit, isJammed, isBusy, pictures, mostHeight = 540, limitKbit = Infinity }, nowMs) {
-    const sound = this.soundFor(Math.min(kbit, limitKbit));
+    const sound = this.soundFor(isJammed ? 0 : Math.min(kbit, limitKbit));
     const room = (/** @type {number} */ road) => road * (1 - HEADS) - costOf(sound);
     const left = room(kbit);
     const hasBoth = pictures.includes("camera") && pictures.includes("screen");

@@ -4,8 +4,6 @@ import { AUDIO, DATA } from "./wire.js";
 
 /** @typedef {import("./wire.js").Chunk} Chunk */
 
-/** What has waited for so long would come too late. */
-const STALE_MS = 1500;
 /** Below what the server takes at once. */
 const MOST_BYTES = 200_000;
 
@@ -45,15 +43,16 @@ export class Outbox {
    * The next batch; media nobody would play any more is left out, data never.
    *
    * @param {number} nowMs
+   * @param {number} staleMs  what has waited for longer would come too late
    * @returns {Chunk[]}
    */
-  take(nowMs) {
+  take(nowMs, staleMs) {
     /** @type {Chunk[]} */
     const batch = [];
     let bytes = 0;
     while (this.waiting.length > 0 && (batch.length === 0 || bytes + this.waiting[0].chunk.sealed.length < MOST_BYTES)) {
       const { chunk, atMs } = /** @type {{chunk: Chunk, atMs: number}} */ (this.waiting.shift());
-      if (chunk.stream !== DATA && nowMs - atMs > STALE_MS) {
+      if (chunk.stream !== DATA && nowMs - atMs > staleMs) {
         this.dropped.add(chunk.stream);
         continue;
       }

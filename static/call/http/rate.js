@@ -64,6 +64,12 @@ export class Rate {
     this.seenMs = nowMs;
   }
 
+  /** Nothing arrives: no picture until what arrives next has said how it is. */
+  jam() {
+    this.isJammed = true;
+    this.late = [];
+  }
+
   /** @param {number} nowMs */
   arrivedKbit(nowMs) {
     const bytes = this.arrived.reduce((sum, one) => sum + one.bytes, 0);

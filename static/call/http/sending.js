@@ -130,7 +130,7 @@ export class Sending {
       this.isBusy = false;
     }
     const limits = Object.values(this.asked).map(({ kbit }) => kbit ?? Infinity);
-    const plan = this.ladder.plan({ kbit: up.kbit, isJammed: up.isJammed, isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
+    const plan = this.ladder.plan({ kbit: up.kbit, isJammed: this.duplex.lookForJam(), isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
     this.duplex.batchMs = plan.batchMs;
     for (const [stream, out] of this.streams) {
       if (out instanceof SoundOut) out.use(plan.sound);
