@@ -21,6 +21,8 @@ from post import CAMERA, MICROPHONE
 
 VP8, OPUS = 0, 3
 FPS, BATCH_S = 25, 0.08
+# Requests under way.
+AT_ONCE = 3
 # The tone begins with the picture of this number.
 TONE_AT = 25
 
@@ -112,7 +114,7 @@ class HttpCaller:
         self.sent = 0
         self.states: list[str] = []
         self.recorder = ""
-        self._leaving = False
+        self._leaving = self._is_key_wanted = False
         self._tasks: list[asyncio.Task[None]] = []
         self._post = post.Post(person)
 
@@ -153,9 +155,15 @@ class HttpCaller:
         await asyncio.to_thread(self.person.say, self.recorder, body, kind)
 
     async def _send(self) -> None:
-        pictures, sounds, key, sound_n, held = Pictures(), Sounds(), False, 0, b""
+        """From when it is wanted; captured in time, whatever posting takes: what comes late was not captured late."""
+        while not self._asked.get("wanted"):
+            await asyncio.sleep(BATCH_S)
+            await asyncio.to_thread(self._post.calls)
+        pictures, sounds, sound_n, held = Pictures(), Sounds(), 0, b""
         began_s, began_us = time.monotonic(), time.time_ns() // 1000
         counts = {CAMERA: 0, MICROPHONE: 0}
+        made: asyncio.Queue[bytes | None] = asyncio.Queue()
+        posting = [asyncio.create_task(self._post_all(made)) for _ in range(AT_ONCE)]
 
         def record(stream: int, flags: int, inside: bytes) -> bytes:
             counts[stream] += 1
@@ -165,11 +173,10 @@ class HttpCaller:
             await asyncio.sleep(max(0.0, began_s + self.sent / FPS + BATCH_S - time.monotonic()))
             batch = b""
             for number in range(self.sent, self.sent + 2):
-                data, is_key = pictures.encoded(number, key)
-                key = False
+                data, is_key = pictures.encoded(number, self._is_key_wanted)
+                self._is_key_wanted = False
                 at_us = number * 1_000_000 // FPS
-                made = record(CAMERA, int(is_key), plain(VP8, is_key, at_us, began_us + at_us, data, (320, 180)))
-                batch += made
+                batch += record(CAMERA, int(is_key), plain(VP8, is_key, at_us, began_us + at_us, data, (320, 180)))
             for _ in range(4):
                 for data in sounds.encoded(sound_n):
                     at_us = counts[MICROPHONE] * 20_000
@@ -182,6 +189,19 @@ class HttpCaller:
                 continue
             for body in (batch, held) if self.sent % 6 else (batch, batch, held):
                 if body:
-                    await asyncio.to_thread(self._post.calls, body)
+                    made.put_nowait(body)
             held = b""
-            key = self._post.control["streams"].get(str(CAMERA), {}).get("key", False)
+        for _ in posting:
+            made.put_nowait(None)
+        await asyncio.gather(*posting)
+
+    @property
+    def _asked(self) -> dict[str, bool]:
+        """What the server said last of who wants the camera."""
+        found: dict[str, bool] = self._post.control.get("streams", {}).get(str(CAMERA), {})
+        return found
+
+    async def _post_all(self, made: "asyncio.Queue[bytes | None]") -> None:
+        while (body := await made.get()) is not None:
+            await asyncio.to_thread(self._post.calls, body)
+            self._is_key_wanted = self._asked.get("key", False)

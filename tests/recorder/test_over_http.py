@@ -141,7 +141,7 @@ def test_who_has_not_agreed_is_not_taken_in_and_who_withdraws_is_taken_in_no_mor
 
     async def story() -> tuple[RoomRecorder, int]:
         async with recording(cast, tmp_path) as recorder, HttpCaller(cast.alice) as alice, HttpCaller(cast.bob, agrees=False):
-            await sends(alice, 30)
+            await keeps(recorder, 20)
             assert recorder.sending == 1
             await asyncio.to_thread(cast.alice.answers, "withdrawn", recorder.recording)
             await until(lambda: recorder.sending == 0)
