@@ -350,7 +350,7 @@ class RoomRecorder:
             self.stop(f"nobody had sent sound or picture for {self._settings.idle_s // 60} minutes")
 
     def _watch_for_emptiness(self) -> None:
-        if self._people:
+        if self._people or self._mailbox is None:  # nobody is known to be away before we are there
             self._alone_since = time.monotonic()
         elif time.monotonic() - self._alone_since > EMPTY_S:
             self.stop("everybody had left")

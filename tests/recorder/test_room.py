@@ -369,6 +369,23 @@ def test_an_empty_room_ends_the_recording(begin: Begin, monkeypatch: pytest.Monk
     asyncio.run(story())
 
 
+def test_a_server_that_is_slow_to_let_it_in_is_no_empty_room(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "EMPTY_S", 0.1)
+
+    class Slow(FakeServer):
+        async def insist(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+            await until(lambda: self.ended or len(self.reports) > 5)
+            return await self.call(method, path, body)
+
+    async def story() -> None:
+        server = Slow()
+        server.here = [person("pana")]
+        async with begin(server):
+            assert server.ended is None
+
+    asyncio.run(story())
+
+
 def test_a_nearly_full_disk_ends_it_while_there_is_room_to_finish(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         server = FakeServer()
