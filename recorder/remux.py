@@ -45,7 +45,7 @@ def suffix(whole: Manifest) -> str | None:
         return None
     if sum(end - start for start, end in agreed(whole, alone)) < whole.duration_us - MAY_LACK_US:
         return None
-    return {"VP8": ".webm", "H264": ".mp4"}.get(camera.codec)
+    return {"VP8": ".webm", "VP9": ".webm", "H264": ".mp4"}.get(camera.codec)
 
 
 def _of_voice(voice: Track, duration_us: int) -> str | None:

@@ -198,7 +198,7 @@ def _finalise_track(
         return None
     return Track(
         file=target.name, segment=live.segment, participant=track.participant, source=track.source, kind=track.kind,
-        codec={"opus": "Opus", "vp8": "VP8", "h264": "H264"}[track.codec],
+        codec={"opus": "Opus", "vp8": "VP8", "vp9": "VP9", "h264": "H264"}[track.codec],
         start_us=max(0, round(wall(track.first_timestamp)) - started_us), duration_us=times[-1] + _usual_step(times),
         frames=len(times), width=size[0] if size else None, height=size[1] if size else None,
         lost_packets=track.lost_packets, drift_ppm=_drift_ppm(times[-1], ticks, wall, track.clock_hz),

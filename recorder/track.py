@@ -16,7 +16,7 @@ import numpy as np
 from recorder.rtp.frames import Frame
 
 CLUSTER_MS = 500
-SUFFIX = {"opus": ".webm", "vp8": ".webm", "h264": ".mkv"}
+SUFFIX = {"opus": ".webm", "vp8": ".webm", "vp9": ".webm", "h264": ".mkv"}
 FORMAT = {".webm": "webm", ".mkv": "matroska"}
 
 
@@ -35,13 +35,13 @@ def _opus_template() -> Any:
 
 
 def _video_template(frame: Frame) -> Any:
-    """A container whose stream is like the track: for H.264 read from its own key frame, for VP8 from its size."""
+    """A container whose stream is like the track: for H.264 read from its own key frame, for VP8 and VP9 from its size."""
     if frame.codec == "h264":
         return av.open(io.BytesIO(frame.data), format="h264")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="ivf") as container:
         width, height = frame.size or (640, 480)
-        stream = container.add_mux_stream("vp8", width=width, height=height)
+        stream = container.add_mux_stream(frame.codec, width=width, height=height)
         stream.time_base = Fraction(1, 90_000)
         packet = av.Packet(frame.data)
         packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 90_000)

@@ -1,4 +1,4 @@
-"""Real encoded frames, as a sender's encoder gives them: VP8, H.264, Opus."""
+"""Real encoded frames, as a sender's encoder gives them: VP8, VP9, H.264, Opus."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -11,10 +11,11 @@ import numpy as np
 from recorder.rtp.frames import Frame
 
 FIRST_TICKS, AT_MS = (1 << 32) + 4_000_000_000, 1_795_470_000_000
-HZ = {"vp8": 90_000, "h264": 90_000, "opus": 48_000}
-_VIDEO = {"vp8": "libvpx", "h264": "libx264"}
+HZ = {"vp8": 90_000, "vp9": 90_000, "h264": 90_000, "opus": 48_000}
+_VIDEO = {"vp8": "libvpx", "vp9": "libvpx-vp9", "h264": "libx264"}
 _OPTIONS = {
     "vp8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    "vp9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "h264": {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"},
 }
 
@@ -40,7 +41,7 @@ def _video(codec: str, seconds: float, size: tuple[int, int], fps: int, key_ever
     found += encoder.encode(None)
     return [
         Frame(codec, FIRST_TICKS + number * 90_000 // fps, bytes(packet), packet.is_keyframe, AT_MS + number * 1000 // fps,
-              0, size if packet.is_keyframe and codec == "vp8" else None)
+              0, size if packet.is_keyframe and codec != "h264" else None)
         for number, packet in enumerate(found)
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from recorder.chunks import wire
 from recorder.chunks.chat import DATA, HttpChat
 from recorder.chunks.seal import KeyPair, Keys
 from recorder.chunks.stream import HttpIntake, HttpStream
-from recorder.chunks.wire import SOURCES, Chunk, Inside
+from recorder.chunks.wire import SOURCES, TAKES, Chunk, Inside
 from recorder.clock import now_us
 from recorder.rtp.frames import Frame
 
@@ -101,7 +101,7 @@ class HttpPeople:
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
         ours = base64.b64encode(self._ours.public).decode()
-        await self._send(participant, "over-http", {"on": True, "public": ours, "streams": {}})
+        await self._send(participant, "over-http", {"on": True, "public": ours, "streams": {}, "takes": TAKES})
         if is_new:
             await self._send(participant, "chunk-key", person.keys.ours())
 

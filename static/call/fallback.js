@@ -80,7 +80,7 @@ export class Fallback {
     if (!isAble() || !this.room.me) return null;
     const { room } = this;
     const who = (/** @type {string} */ id) => room.participants.get(id);
-    const http = new OverHttp({
+    const http = await OverHttp.open({
       me: this.room.me.id,
       token: () => room.token,
       tell: (to, kind, body) => room.mailbox?.send(to, kind, body),
@@ -94,7 +94,6 @@ export class Fallback {
         },
       },
     });
-    await http.open();
     this.http = http;
     for (const [source, track] of room.tracks) http.setTrack(source, track);
     return http;

@@ -1,6 +1,8 @@
 """Firefox and Chromium in one call, and both in its recording."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from playwright.sync_api import Playwright
 
 from tests.journeys.house import Visitor, WholeHouse
 from tests.journeys.test_recording import begin, decode, download, reaches
+from tests.networks.test_http_media import sees_and_hears
+from tests.people import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -23,11 +27,34 @@ PREFERENCES = {
 UNSET = {"color_scheme": "null", "reduced_motion": "null", "forced_colors": "null", "contrast": "null"}
 
 
+@pytest.fixture(scope="module")
+def loudspeaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A sound device nobody hears: without any, Firefox's audio graphs stand still. The environment it is found in."""
+    if not shutil.which("pulseaudio"):
+        pytest.skip("no pulseaudio: apt-get install pulseaudio")
+    folder = tmp_path_factory.mktemp("sound")
+    environ = os.environ | {"XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
+    modules = ("-L", "module-null-sink", "-L", "module-native-protocol-unix auth-anonymous=1")
+    process = subprocess.Popen(["pulseaudio", "-n", *modules, "--exit-idle-time=-1"], env=environ, stderr=subprocess.DEVNULL)
+    try:
+        eventually((folder / "pulse" / "native").exists)
+        yield environ
+    finally:
+        process.terminate()
+        process.wait()
+
+
 @pytest.fixture
-def fox(playwright: Playwright, whole_house: WholeHouse) -> Iterator[Visitor]:
+def fox(
+    request: pytest.FixtureRequest, playwright: Playwright, whole_house: WholeHouse, loudspeaker: dict[str, str]
+) -> Iterator[Visitor]:
+    """request.param: preferences beside the usual ones."""
     if not Path(FIREFOX).exists():
         pytest.skip(f"no Firefox at {FIREFOX}: apt-get install firefox-esr")
-    opened = playwright.firefox.launch(channel="moz-firefox", executable_path=FIREFOX, firefox_user_prefs=PREFERENCES)
+    opened = playwright.firefox.launch(
+        channel="moz-firefox", executable_path=FIREFOX, env=dict(loudspeaker),
+        firefox_user_prefs=PREFERENCES | getattr(request, "param", {}),
+    )  # fmt: skip
     here = Visitor(opened, whole_house, **UNSET, permissions=None, bypass_csp=False)
     yield here
     here.leaves()
@@ -60,6 +87,29 @@ def test_firefox_and_chromium_see_hear_write_to_and_record_each_other(visitor, f
     begin(ana, fox)
     for one in (ana, fox):
         reaches(one, 60)
+    both_are_recorded(ana, room)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("fox", [{"media.peerconnection.ice.relay_only": True}], indirect=True, ids=["without a relay"])
+def test_where_webrtc_does_not_pass_they_do_it_over_http(visitor, fox):
+    ana = visitor()
+    room = ana.makes_room("Both")
+    ana.joins(room, "Ana")
+    fox.joins(room, "Fox")
+
+    sees_and_hears(ana, "Fox")
+    sees_and_hears(fox, "Ana")
+
+    begin(ana, fox)
+    fox.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
+    reaches(ana, 60)
+    sees_and_hears(ana, "Fox")
+    both_are_recorded(ana, room)
+
+
+def both_are_recorded(ana: Visitor, room: str) -> None:
+    """Stops the recording, and looks at what is there of each."""
     ana.page.click("[data-testid=record-stop]")
     ana.page.goto(f"{ana.house.url}{room}/recordings")
     ana.page.wait_for_selector("[data-testid=recording-item][data-state=ready]", timeout=120_000)

@@ -14,6 +14,34 @@ LARGEST = """() => [...document.querySelectorAll('.tile:not(.out-of-sight)')]
     .toSorted((one, other) => other.clientWidth * other.clientHeight - one.clientWidth * one.clientHeight)[0]
     .querySelector('.name').textContent"""
 
+# A microphone that hears a tone.
+LOUD = """const asked = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async wanted => {
+        const stream = await asked(wanted);
+        if (!wanted.audio) return stream;
+        const context = new AudioContext(), tone = context.createOscillator(), out = context.createMediaStreamDestination();
+        tone.connect(out);
+        tone.start();
+        return new MediaStream([...stream.getVideoTracks(), ...out.stream.getAudioTracks()]);
+    }"""
+# Whether what a page plays, in no element of its own, was to be heard.
+RUNG = """() => {
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () {
+        if (!this.isConnected && this.srcObject) {
+            const context = new AudioContext(), ear = context.createAnalyser(), samples = new Float32Array(2048);
+            context.createMediaStreamSource(this.srcObject).connect(ear);
+            const timer = setInterval(() => {
+                ear.getFloatTimeDomainData(samples);
+                if (samples.every(one => Math.abs(one) < 0.01)) return;
+                globalThis.rung = true;
+                clearInterval(timer);
+            }, 20);
+        }
+        return play.call(this);
+    };
+}"""
+
 
 def together(visitor, title: str, *names: str) -> list:
     """These people in a room, each connected to each."""
@@ -213,3 +241,33 @@ def test_a_line_that_came_too_late_for_one_who_left_says_so_to_who_wrote_it(visi
     held.let_through()
 
     assert ana.page.inner_text("[data-testid=chat-message] .undelivered") == "Ben has left and did not get this"
+
+
+def test_who_speaks_while_muted_is_told(visitor):
+    ana = visitor()
+    ana.page.add_init_script(LOUD)
+    ana.joins(ana.makes_room("Muted"), "Ana")
+
+    ana.page.keyboard.press("m")
+
+    ana.page.wait_for_selector("#announcements p:has-text('You are muted. Press M to speak.')")
+
+
+def test_the_loudspeaker_is_tried_before_joining(visitor):
+    ana = visitor()
+    ana.page.goto(ana.house.url + ana.makes_room("Loud"))
+    ana.page.evaluate(RUNG)
+
+    ana.page.click("[data-testid=ring]")
+
+    ana.page.wait_for_function("() => globalThis.rung")
+
+
+def test_somebody_is_taken_out_into_a_window_of_their_own_and_back(visitor):
+    ana, _ = together(visitor, "Small window", "Ana", "Ben")
+
+    ana.page.keyboard.press("i")
+    ana.page.wait_for_function("() => document.pictureInPictureElement?.closest('.tile').innerText.includes('Ben')")
+    ana.page.keyboard.press("i")
+
+    ana.page.wait_for_function("() => !document.pictureInPictureElement")

@@ -96,7 +96,7 @@ def test_a_track_of_which_nothing_can_be_read_does_not_take_the_others_with_it(f
     assert [track.participant for track in described.tracks] == ["pben"]
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264", "opus"])
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "h264", "opus"])
 def test_a_file_cut_at_any_byte_is_finalised_as_far_as_it_goes(folder: Folder, codec: str) -> None:
     path = folder.records("pana", "camera" if codec != "opus" else "microphone", encoded.frames(codec, 1.2))
     data, most = path.read_bytes(), 0

@@ -10,7 +10,7 @@ import pytest
 from recorder.rtp.frames import Frame
 from recorder.track import CLUSTER_MS, TrackWriter
 
-CODECS = ["vp8", "h264", "opus"]
+CODECS = ["vp8", "vp9", "h264", "opus"]
 
 
 def write(folder: Path, frames: list[Frame], close: bool = True) -> TrackWriter:
@@ -46,7 +46,7 @@ def test_every_frame_that_was_written_can_be_decoded_at_its_time(tmp_path: Path,
     assert (writer.frames, writer.bytes) == (len(frames), sum(len(frame.data) for frame in frames))
 
 
-@pytest.mark.parametrize("codec", ["vp8", "h264"])
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "h264"])
 def test_a_sender_that_changes_its_size_goes_on_in_the_same_file(tmp_path: Path, codec: str) -> None:
     small, large = encoded.frames(codec, 1), encoded.frames(codec, 1, (640, 360))
     for frame in large:

@@ -21,9 +21,9 @@ class FakeCodec {
   }
 
   /** As a browser that takes it away. */
-  fail() {
+  fail(name = "QuotaExceededError") {
     this.state = "closed";
-    this.error(new Error("reclaimed"));
+    this.error(new DOMException("reclaimed", name));
   }
 
   close() {
@@ -66,8 +66,10 @@ test("pictures are shown, late, even where their sound stays too far behind to b
 });
 
 test("an encoder the browser took away is made anew, and begins with a key frame", () => {
-  const out = new PictureOut({}, { frame: () => undefined, hasRoom: () => true });
-  Object.assign(out, { isOn: true, plan: { height: 360, fps: 20, kbit: 500 } });
+  const failed = [];
+  const out = new PictureOut({}, { frame: () => undefined, hasRoom: () => true, failed: (codec) => failed.push(codec) });
+  out.isOn = true;
+  out.use({ height: 360, fps: 20, kbit: 500 }, "vp8");
   nowMs = 10_000;
   out.take(frame(0));
   const lost = FakeCodec.made.at(-1);
@@ -79,6 +81,33 @@ test("an encoder the browser took away is made anew, and begins with a key frame
   assert.notEqual(found, lost);
   assert.equal(found.configured[0].height, 360);
   assert.equal(found.keys[0], true);
+  assert.deepEqual(failed, []);
+  found.fail("EncodingError");
+  assert.deepEqual(failed, ["vp8"]);
+  out.close();
+});
+
+test("another codec begins at once, with a key frame, and nothing of the one before comes after it", () => {
+  const sent = [];
+  const out = new PictureOut({}, { frame: (one) => sent.push(one), hasRoom: () => true });
+  out.isOn = true;
+  const chunk = { byteLength: 1, copyTo: () => undefined, type: "key", timestamp: 0 };
+  nowMs = 20_000;
+  out.use({ height: 360, fps: 20, kbit: 500 }, "vp9");
+  out.take(frame(0));
+  const first = FakeCodec.made.at(-1);
+  first.output(chunk);
+
+  nowMs = 20_100;
+  out.use({ height: 360, fps: 20, kbit: 500 }, "h264");
+  out.take(frame(100));
+  const second = FakeCodec.made.at(-1);
+  second.output(chunk);
+
+  assert.equal(first.state, "closed");
+  assert.deepEqual(second.keys, [true]);
+  assert.deepEqual(second.configured[0].avc, { format: "annexb" });
+  assert.deepEqual(sent.map(({ kind }) => kind), [1, 2]);
   out.close();
 });
 

@@ -2,6 +2,7 @@
 // Loaded only when a pair needs it. Knows neither WebRTC nor HTML.
 
 import { post } from "../api.js";
+import { look } from "./codecs.js";
 import { Data } from "./data.js";
 import { Duplex } from "./duplex.js";
 import { comparisonCode } from "./keys.js";
@@ -37,8 +38,9 @@ export class OverHttp {
    * @param {() => string} options.token
    * @param {(to: string, kind: "over-http" | "chunk-key", body: object) => void} options.tell
    * @param {OverHttpEvents} options.on
+   * @param {import("./codecs.js").Able} able
    */
-  constructor({ me, token, tell, on }) {
+  constructor({ me, token, tell, on }, able) {
     this.tell = tell;
     this.on = on;
     /** @type {Map<string, Pair>} */
@@ -54,15 +56,16 @@ export class OverHttp {
       lost: (streams) => this.sending.lost(streams),
       refused: (error) => on.refused(error),
     });
-    this.sending = new Sending(this.context, this.duplex);
+    this.sending = new Sending(this.context, this.duplex, able);
     this.wasJammed = false;
     this.data = new Data({ me, put: (plain) => this.sending.put(DATA, 0, plain), onChannel: (from, channel) => on.channel(from, channel) });
   }
 
-  /** Once, before anything else. */
-  async open() {
-    await this.context.audioWorklet.addModule(new URL("sound.worklet.js", import.meta.url));
-    return this;
+  /** @param {ConstructorParameters<typeof OverHttp>[0]} options */
+  static async open(options) {
+    const made = new OverHttp(options, await look());
+    await made.context.audioWorklet.addModule(new URL("sound.worklet.js", import.meta.url));
+    return made;
   }
 
   // -- pairs --------------------------------------------------------------------------------------------------------------------
@@ -91,7 +94,7 @@ export class OverHttp {
   async invite(pair) {
     pair.hasTold = true;
     const publicPoint = await pair.publicPoint();
-    if (!pair.closed) this.tell(pair.id, "over-http", { on: true, public: publicPoint, streams: this.sending.said });
+    if (!pair.closed) this.tell(pair.id, "over-http", { on: true, public: publicPoint, streams: this.sending.said, takes: this.sending.able.takes });
   }
 
   /**
@@ -105,6 +108,8 @@ export class OverHttp {
     const pair = this.pairOf(id);
     const isNew = pair.theirPoint === null;
     pair.meet(body.public);
+    pair.takes = body.takes;
+    this.seeWhatTheyTake();
     pair.offer(body.streams ?? {});
     if (!pair.hasTold) await this.invite(pair);
     if (isNew) for (const key of await Promise.all(this.sending.keys)) this.tell(id, "chunk-key", await pair.wrapped(key));
@@ -135,6 +140,7 @@ export class OverHttp {
     if (!pair) return;
     pair.close();
     this.pairs.delete(id);
+    this.seeWhatTheyTake();
     this.data.close(id);
     void this.sending.changeKey(async (key) => {
       for (const other of this.pairs.values()) if (other.wrapping) this.tell(other.id, "chunk-key", await other.wrapped(key));
@@ -152,6 +158,10 @@ export class OverHttp {
   setTrack(source, track) {
     this.sending.setTrack(source, track);
     for (const pair of this.pairs.values()) if (pair.hasTold) void this.invite(pair);
+  }
+
+  seeWhatTheyTake() {
+    this.sending.theirs = [...this.pairs.values()].filter(({ theirPoint }) => theirPoint).map(({ takes }) => takes);
   }
 
   /** How large others show our camera, at most. @param {number} height */
@@ -224,7 +234,7 @@ export class OverHttp {
     return {
       roundTripMs: Number.isFinite(roundTrip.least) ? Math.round(roundTrip.least) : null,
       upKbit: Math.round(up.kbit), downKbit: Math.round(down.kbit), queueUpMs: Math.round(up.queueMs), queueDownMs: Math.round(down.queueMs),
-      isJammed: up.isJammed, picture: this.sending.picture ?? null, batchMs: this.duplex.batchMs,
+      isJammed: up.isJammed, picture: this.sending.picture ?? null, codec: this.sending.codec, batchMs: this.duplex.batchMs,
       shown: picture && "shown" in picture ? picture.shown : 0, packets: sound?.packets ?? 0, heard: sound?.heard ?? null,
       lateMs: pair ? Math.round(pair.lips.face.lateMs) : 0, extraMs: pair ? Math.round(pair.lips.face.extraMs) : 0,
     };

@@ -40,6 +40,8 @@ export class Pair {
     /** @type {Order<Uint8Array>} */
     this.data = new Order({ patienceMs: Infinity });
     this.lips = { face: new Lips(), screen: new Lips() };
+    /** Which codecs they can decode, as they say it. @type {unknown} */
+    this.takes = undefined;
     this.hasTold = false;
     this.closed = false;
   }

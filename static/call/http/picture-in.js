@@ -1,5 +1,7 @@
-// What somebody shows: VP8 in order, decoded, and each picture shown when the sound of its moment is heard.
+// What somebody shows: packets in order, decoded, and each picture shown when the sound of its moment is heard.
 
+import { CONFIGS } from "./codecs.js";
+import { KINDS } from "./frame.js";
 import { Order } from "./order.js";
 import { PictureTrack } from "./picture-track.js";
 
@@ -8,7 +10,8 @@ import { PictureTrack } from "./picture-track.js";
 const PATIENCE_MS = 250;
 /** More wait for their sound: it is too far behind, and the oldest is shown without. */
 const MOST_WAITING = 12;
-const CODECS = ["vp8", "vp09.00.10.08", "avc1.42e01f"];
+/** By kind. */
+const CODECS = new Map(Object.entries(CONFIGS).map(([name, { codec }]) => [KINDS[/** @type {import("./codecs.js").Codec} */ (name)], codec]));
 
 export class PictureIn {
   /** @param {import("./lips.js").Lips} lips  of the same person */
@@ -60,11 +63,12 @@ export class PictureIn {
 
   /** @param {Frame} frame */
   decode({ kind, isKey, timestampUs, payload }) {
-    if (this.needsKey && !isKey) return;
+    const codec = CODECS.get(kind);
+    if (!codec || (this.needsKey && !isKey)) return;
     this.needsKey = false;
     if (kind !== this.kind) {
       this.kind = kind;
-      this.decoder.configure({ codec: CODECS[kind], optimizeForLatency: true });
+      this.decoder.configure({ codec, optimizeForLatency: true });
     }
     this.decoder.decode(new EncodedVideoChunk({ type: isKey ? "key" : "delta", timestamp: timestampUs, data: payload }));
   }

@@ -1,5 +1,6 @@
 // What we send over HTTP: once, for all who want it. The road's rate decides how much of it.
 
+import { choose } from "./codecs.js";
 import { packFrame } from "./frame.js";
 import { Ladder } from "./ladder.js";
 import { flagsOf } from "./pair.js";
@@ -20,10 +21,15 @@ export class Sending {
   /**
    * @param {AudioContext} context
    * @param {import("./duplex.js").Duplex} duplex
+   * @param {import("./codecs.js").Able} able
    */
-  constructor(context, duplex) {
+  constructor(context, duplex, able) {
     this.context = context;
     this.duplex = duplex;
+    this.able = able;
+    /** What each of the others takes, as they say it. @type {unknown[]} */
+    this.theirs = [];
+    this.wasSlow = false;
     this.ladder = new Ladder();
     /** @type {Map<number, SoundOut | PictureOut>} */
     this.streams = new Map();
@@ -49,9 +55,20 @@ export class Sending {
     this.streams.delete(stream);
     if (!track) return;
     const onFrame = (/** @type {import("./sound-out.js").Encoded} */ frame) => void this.send(stream, frame);
-    const made = track.kind === "audio" ? new SoundOut(this.context, track, onFrame) : new PictureOut(track, { frame: onFrame, hasRoom: () => this.hasRoom });
+    const made = track.kind === "audio" ? new SoundOut(this.context, track, onFrame) : new PictureOut(track, { frame: onFrame, hasRoom: () => this.hasRoom, failed: (codec) => this.doWithout(codec) });
     this.streams.set(stream, made);
     this.follow(this.asked);
+  }
+
+  /** @type {import("./codecs.js").Codec | null} */
+  get codec() {
+    return choose(this.able, this.theirs, this.wasSlow);
+  }
+
+  /** While there is another. @param {import("./codecs.js").Codec} codec */
+  doWithout(codec) {
+    const encodes = this.able.encodes.filter((one) => one !== codec);
+    if (encodes.length > 0) this.able = { ...this.able, encodes };
   }
 
   get hasRoom() {
@@ -126,15 +143,18 @@ export class Sending {
     if (nowMs - this.busyMs > LOOK_FOR_BUSY_MS) {
       this.busyMs = nowMs;
       this.isBusy = [...this.streams.values()].some((out) => out instanceof PictureOut && out.busy());
+      // Of a codec that is too much for this machine, rather than of a large picture, others get less.
+      if (this.isBusy && this.codec === "vp9" && !this.wasSlow) Object.assign(this, { wasSlow: true, isBusy: false });
     } else {
       this.isBusy = false;
     }
     const limits = Object.values(this.asked).map(({ kbit }) => kbit ?? Infinity);
     const plan = this.ladder.plan({ kbit: up.kbit, isJammed: this.duplex.lookForJam(), isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
     this.duplex.batchMs = plan.batchMs;
+    const { codec } = this;
     for (const [stream, out] of this.streams) {
       if (out instanceof SoundOut) out.use(plan.sound);
-      else out.use(plan.pictures.get(SOURCES[stream]) ?? null);
+      else out.use(plan.pictures.get(SOURCES[stream]) ?? null, codec);
     }
     this.picture = plan.pictures.get("camera");
   }
