@@ -394,7 +394,7 @@ const KEYS = {
   t: () => captionBar.toggle(),
   h: toggleHand,
   d: () => devices.show(),
-  i: () => tiles.view.recent[0] && tiles.pictureInPicture(tiles.view.recent[0]),
+  i: () => tiles.takeOut(),
   k: () => recording.mayMark && act("mark"),
   r: () => question.focus(),
 };

@@ -290,6 +290,14 @@ export class Tiles {
     return Math.round(tile.clientHeight * (globalThis.devicePixelRatio || 1));
   }
 
+  /** Who of the others matters most just now, into a small window; or back. */
+  async takeOut() {
+    if (document.pictureInPictureElement) return document.exitPictureInPicture();
+    const others = [...this.tiles].filter(([, tile]) => !tile.classList.contains("mine")).map(([key]) => key);
+    const first = [this.view.pinned, ...this.view.recent, ...others].find((key) => others.includes(key));
+    if (first) await this.pictureInPicture(first);
+  }
+
   /** @param {string} key */
   async pictureInPicture(key) {
     const tile = this.tiles.get(key);

@@ -265,6 +265,7 @@ def test_the_loudspeaker_is_tried_before_joining(visitor):
 
 def test_somebody_is_taken_out_into_a_window_of_their_own_and_back(visitor):
     ana, _ = together(visitor, "Small window", "Ana", "Ben")
+    ana.page.wait_for_function("() => document.querySelector('.tile:not(.mine) video').videoWidth > 0")
 
     ana.page.keyboard.press("i")
     ana.page.wait_for_function("() => document.pictureInPictureElement?.closest('.tile').innerText.includes('Ben')")
