@@ -4,6 +4,7 @@ Clusters are closed twice a second and flushed: kill -9 loses at most the last h
 its first frame and follows the sender's RTP clock; where it lies on the recording's timeline is said by `segment.py`.
 """
 
+import errno
 import io
 from fractions import Fraction
 from functools import cache
@@ -18,6 +19,8 @@ from recorder.rtp.frames import Frame
 CLUSTER_MS = 500
 SUFFIX = {"opus": ".webm", "vp8": ".webm", "vp9": ".webm", "h264": ".mkv"}
 FORMAT = {".webm": "webm", ".mkv": "matroska"}
+# How a key frame of profile 0 begins, beside two flags (VP9 bitstream specification, section 6.2).
+VP9_KEY, VP9_SYNC = 0x80, b"\x49\x83\x42"
 
 
 @cache
@@ -38,6 +41,9 @@ def _video_template(frame: Frame) -> Any:
     """A container whose stream is like the track: for H.264 read from its own key frame, for VP8 and VP9 from its size."""
     if frame.codec == "h264":
         return av.open(io.BytesIO(frame.data), format="h264")
+    if frame.codec == "vp9" and (frame.data[0] & 0xFC != VP9_KEY or frame.data[1:4] != VP9_SYNC):
+        # FFmpeg would wait for what is to be shown after it, and write nothing meanwhile.
+        raise OSError(errno.EBADMSG, "no key frame of VP9")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="ivf") as container:
         width, height = frame.size or (640, 480)
