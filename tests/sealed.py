@@ -156,7 +156,7 @@ class HttpCaller:
 
     async def _send(self) -> None:
         """From when it is wanted; captured in time, whatever posting takes: what comes late was not captured late."""
-        while not self._asked.get("wanted"):
+        while not self._asked.get("wanted") and not self._leaving:
             await asyncio.sleep(BATCH_S)
             await asyncio.to_thread(self._post.calls)
         pictures, sounds, sound_n, held = Pictures(), Sounds(), 0, b""

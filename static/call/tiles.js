@@ -292,8 +292,9 @@ export class Tiles {
 
   /** Who of the others matters most just now, into a small window; or back. */
   async takeOut() {
+    if (!document.pictureInPictureEnabled) return;
     if (document.pictureInPictureElement) return document.exitPictureInPicture();
-    const others = [...this.tiles].filter(([, tile]) => !tile.classList.contains("mine")).map(([key]) => key);
+    const others = [...this.tiles].filter(([, tile]) => !tile.matches(".mine, .no-picture")).map(([key]) => key);
     const first = [this.view.pinned, ...this.view.recent, ...others].find((key) => others.includes(key));
     if (first) await this.pictureInPicture(first);
   }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright
 
-from tests.journeys.house import Visitor, WholeHouse
+from tests.journeys.house import LIMIT_S, Visitor, WholeHouse
 from tests.journeys.test_recording import begin, decode, download, reaches
 from tests.networks.test_http_media import sees_and_hears
 from tests.people import eventually
@@ -23,6 +23,13 @@ PREFERENCES = {
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.autoplay.default": 0, "media.autoplay.blocking_policy": 0,
 }  # fmt: skip
+# How many pictures of somebody's camera the recorder has written.
+WRITTEN = """async id => {
+    const [{ hostKey, room }] = JSON.parse(localStorage['letterbox.rooms']);
+    const answer = await fetch(`/api/v1/rooms/${room}/recordings`, { headers: { Authorization: `Bearer ${hostKey}` } });
+    const { live } = (await answer.json()).recordings[0];
+    return live.tracks?.find(one => one.participant === id && one.source === 'camera')?.frames;
+}"""
 # Playwright sets these by means that Debian's Firefox does not have.
 UNSET = {"color_scheme": "null", "reduced_motion": "null", "forced_colors": "null", "contrast": "null"}
 
@@ -104,7 +111,7 @@ def test_where_webrtc_does_not_pass_they_do_it_over_http(visitor, fox):
     begin(ana, fox)
     fox.page.wait_for_function("() => letterbox.peers().some(p => p.kind === 'recorder' && p.road === 'http')")
     reaches(ana, 60)
-    sees_and_hears(ana, "Fox")
+    eventually(lambda: (ana.page.evaluate(WRITTEN, fox.id) or 0) > 60, LIMIT_S)
     both_are_recorded(ana, room)
 
 
@@ -117,7 +124,10 @@ def both_are_recorded(ana: Visitor, room: str) -> None:
     ana.page.click(".tracks summary")
     links = ana.page.locator("[data-testid=download-track]")
     files = dict(download(ana.page, links.nth(index)) for index in range(links.count()))
-    assert len(files) == 4
+    # Two of one camera, where its codec was changed.
+    assert {name.partition(" – ")[2].partition(")")[0] for name in files} == {
+        f"{name} ({source}" for name in ("Ana", "Fox") for source in ("camera", "microphone")
+    }
     for name, data in files.items():
         kind = "video" if "camera" in name else "audio"
-        assert len(decode(data, kind)) > 30, name
+        assert len(decode(data, kind)) > (30 if len(files) == 4 else 0), name

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { choose, look } from "../../static/call/http/codecs.js";
+import { choose, configOf, look } from "../../static/call/http/codecs.js";
 
 const ALL = ["vp8", "vp9", "h264"];
 const able = (more = {}) => ({ encodes: ALL, takes: ALL, hasChip: false, cores: 8, ...more });
@@ -14,6 +14,8 @@ test("the fewest bits where the machine is quick enough, and what costs it least
 
 test("a chip of its own comes first", () => {
   assert.equal(choose(able({ hasChip: true }), [ALL], false), "h264");
+  assert.equal(configOf(able({ hasChip: true }), "h264").hardwareAcceleration, "prefer-hardware");
+  assert.equal(choose(able({ hasChip: true }), [ALL], true), "vp8", "what is called a chip may be slower than none");
 });
 
 test("what one of them cannot show is sent to nobody", () => {

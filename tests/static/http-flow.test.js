@@ -99,11 +99,13 @@ test("what comes first after a jam says how the road is, whatever was before it"
   const jammed = () => {
     const rate = new Rate({ startKbit: 900 });
     for (let nowMs = 0; nowMs < 3000; nowMs += 30) rate.take({ bytes: 3000, delayMs: 40, nowMs });
-    rate.jam();
+    rate.jam(3000);
     return rate;
   };
   const [narrow, open] = [jammed(), jammed()];
   assert.ok(narrow.isJammed);
+  narrow.take({ bytes: 100, delayMs: 40, nowMs: 2990 });
+  assert.ok(narrow.isJammed, "what arrived before it knows nothing of it");
 
   narrow.take({ bytes: 3000, delayMs: 1040, nowMs: 4000 });
   open.take({ bytes: 3000, delayMs: 50, nowMs: 4000 });

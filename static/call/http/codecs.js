@@ -24,6 +24,9 @@ const OF_OLD = ["vp8"];
 /** VP9 shows more for the same bits, for about twice the work. */
 const MANY_CORES = 4;
 const SIZE = { width: 640, height: 360 };
+/** A browser that does not say in time does not know. */
+const SAYS_MS = 1000;
+const ON_CHIP = { hardwareAcceleration: /** @type {const} */ ("prefer-hardware") };
 
 /** @param {{hardwareConcurrency?: number}} machine @returns {Promise<Able>} */
 export async function look({ hardwareConcurrency: cores = 1 } = navigator) {
@@ -31,7 +34,7 @@ export async function look({ hardwareConcurrency: cores = 1 } = navigator) {
   const [encoded, decoded, hasChip] = await Promise.all([
     Promise.all(ALL.map((one) => encodes(one))),
     Promise.all(ALL.map((one) => isSupported(VideoDecoder, { codec: CONFIGS[one].codec }))),
-    encodes("h264", { hardwareAcceleration: "prefer-hardware" }),
+    encodes("h264", ON_CHIP),
   ]);
   return { encodes: ALL.filter((_, at) => encoded[at]), takes: ALL.filter((_, at) => decoded[at]), hasChip, cores };
 }
@@ -42,10 +45,20 @@ export async function look({ hardwareConcurrency: cores = 1 } = navigator) {
  */
 async function isSupported(coder, config) {
   try {
-    return Boolean((await coder.isConfigSupported(config)).supported);
+    const late = new Promise((resolve) => setTimeout(() => resolve({ supported: false }), SAYS_MS));
+    return Boolean((await Promise.race([coder.isConfigSupported(config), late])).supported);
   } catch {
     return false; // a codec this browser has never heard of
   }
+}
+
+/**
+ * @param {Codec[]} encodes
+ * @param {unknown[]} theirs  what each of the others takes, as they say it
+ */
+export function common(encodes, theirs) {
+  const takes = theirs.map((said) => (Array.isArray(said) ? said : OF_OLD));
+  return encodes.filter((one) => takes.every((list) => list.includes(one)));
 }
 
 /**
@@ -57,8 +70,16 @@ async function isSupported(coder, config) {
  * @returns {Codec | null}  null: nothing can be encoded
  */
 export function choose({ encodes, hasChip, cores }, theirs, isSlow) {
-  const takes = theirs.map((said) => (Array.isArray(said) ? said : OF_OLD));
-  const common = encodes.filter((one) => takes.every((list) => list.includes(one)));
-  const best = hasChip && common.includes("h264") ? "h264" : cores >= MANY_CORES && !isSlow && common.includes("vp9") ? "vp9" : common[0];
-  return best ?? encodes[0] ?? null;
+  const shown = common(encodes, theirs);
+  if (hasChip && !isSlow && shown.includes("h264")) return "h264";
+  if (cores >= MANY_CORES && !isSlow && shown.includes("vp9")) return "vp9";
+  return shown[0] ?? encodes[0] ?? null;
 }
+
+/**
+ * What an encoder is told, beside size and rate.
+ *
+ * @param {Able} able
+ * @param {Codec} codec
+ */
+export const configOf = ({ hasChip }, codec) => ({ ...CONFIGS[codec], ...(codec === "h264" && hasChip && ON_CHIP) });

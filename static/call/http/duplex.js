@@ -27,7 +27,7 @@ const WITH_SOUND_MS = 10;
 const SOUND_MS = 100;
 /** Of a failed batch, what is older is not worth repeating. */
 const STALE_MS = 1500;
-/** In a jam what is older is left out: it would be late, and make late what comes after it. */
+/** In a jam sound that has waited for longer, beside a round trip, is left out: it would be late, and make late what follows. */
 const JAM_STALE_MS = 400;
 /** A round trip of more: while one answer comes back others must be on their way. */
 const LONG_WAY_MS = 70;
@@ -102,10 +102,15 @@ export class Duplex {
     return [...this.underWay.values()].filter(Boolean).length;
   }
 
+  /** The shortest round trip of late; 0 before any is known. */
+  get leastMs() {
+    const { least } = this.roundTrip;
+    return Number.isFinite(least) ? least : 0;
+  }
+
   /** How many requests should be with the server, or on their way to it, for what comes to be brought at once. */
   get listeners() {
-    const { least } = this.roundTrip;
-    return Number.isFinite(least) && least > LONG_WAY_MS ? MOST_HELD : 2;
+    return this.leastMs > LONG_WAY_MS ? MOST_HELD : 2;
   }
 
   /** Whether what is wanted must become less, at once. */
@@ -116,9 +121,8 @@ export class Duplex {
 
   /** Note that nothing gets through, before answers can say so. @returns {boolean} whether there is room for nothing but sound */
   lookForJam() {
-    const { least } = this.roundTrip;
-    const mostMs = STUCK_MS + (Number.isFinite(least) ? least : 0);
-    if (this.failures === 0 && this.underWay.size >= MOST_UNDER_WAY && this.backlogMs > mostMs) this.up.jam();
+    const mostMs = STUCK_MS + this.leastMs;
+    if (this.failures === 0 && this.underWay.size >= MOST_UNDER_WAY && this.backlogMs > mostMs && !this.down.isJammed) this.up.jam(this.now());
     return this.up.isJammed;
   }
 
@@ -177,7 +181,7 @@ export class Duplex {
     const listens = this.isUrgent || this.held < (isQuiet ? this.listeners : this.listeners - 1);
     if (!isDue && !listens) return undefined;
     this.isUrgent = false;
-    const chunks = this.outbox.take(now, this.up.isJammed ? JAM_STALE_MS : STALE_MS);
+    const chunks = this.outbox.take(now, this.up.isJammed ? JAM_STALE_MS + this.leastMs : STALE_MS);
     const lost = this.outbox.lost();
     if (lost.length > 0) this.lost(lost);
     if (chunks.length > 0) this.sentMs = now;

@@ -4,6 +4,8 @@ import { AUDIO, DATA } from "./wire.js";
 
 /** @typedef {import("./wire.js").Chunk} Chunk */
 
+/** A picture that has waited for so long would come too late. */
+const STALE_MS = 1500;
 /** Below what the server takes at once. */
 const MOST_BYTES = 200_000;
 
@@ -43,16 +45,16 @@ export class Outbox {
    * The next batch; media nobody would play any more is left out, data never.
    *
    * @param {number} nowMs
-   * @param {number} staleMs  what has waited for longer would come too late
+   * @param {number} soundMs  sound that has waited for longer would come too late
    * @returns {Chunk[]}
    */
-  take(nowMs, staleMs) {
+  take(nowMs, soundMs) {
     /** @type {Chunk[]} */
     const batch = [];
     let bytes = 0;
     while (this.waiting.length > 0 && (batch.length === 0 || bytes + this.waiting[0].chunk.sealed.length < MOST_BYTES)) {
       const { chunk, atMs } = /** @type {{chunk: Chunk, atMs: number}} */ (this.waiting.shift());
-      if (chunk.stream !== DATA && nowMs - atMs > staleMs) {
+      if (chunk.stream !== DATA && nowMs - atMs > (chunk.flags & AUDIO ? soundMs : STALE_MS)) {
         this.dropped.add(chunk.stream);
         continue;
       }

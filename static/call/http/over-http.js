@@ -220,7 +220,8 @@ export class OverHttp {
     }
     this.sending.adjust(now);
     const isLonely = this.sending.picture === undefined;
-    void this.data.pump(this.duplex.up.kbit * (isLonely ? 2 : 1), LOOK_MS);
+    const { up } = this.duplex;
+    void this.data.pump(up.isJammed ? up.leastKbit : up.kbit * (isLonely ? 2 : 1), LOOK_MS);
     for (const pair of this.pairs.values()) pair.look(now);
     this.duplex.go();
   }

@@ -2,13 +2,13 @@
 // for is not encoded at all: none that was is ever left out, for the next ones are built upon it.
 
 import { DeviceClock } from "./clock.js";
-import { CONFIGS } from "./codecs.js";
 import { KINDS } from "./frame.js";
 import { eachFrame } from "./frames.js";
 
 /** @typedef {import("./ladder.js").Picture} Picture */
 /** @typedef {import("./sound-out.js").Encoded} Encoded */
 /** @typedef {import("./codecs.js").Codec} Codec */
+/** @typedef {ReturnType<typeof import("./codecs.js").configOf>} Config */
 
 /** A bitrate that differs by less is not worth telling the encoder. */
 const DIFFERS = 0.12;
@@ -36,6 +36,8 @@ export class PictureOut {
     this.plan = null;
     /** @type {Codec | null} */
     this.codec = null;
+    /** @type {Config | null} */
+    this.config = null;
     /** What the encoder was made for. @type {Codec | null} */
     this.encodes = null;
     this.isOn = false;
@@ -54,10 +56,10 @@ export class PictureOut {
   /**
    * @param {Picture | null} plan  null: none for now
    * @param {Codec | null} codec
+   * @param {Config | null} config  of it
    */
-  use(plan, codec) {
-    this.plan = plan;
-    this.codec = codec;
+  use(plan, codec, config) {
+    Object.assign(this, { plan, codec, config });
   }
 
   /** Asked again while the one just made is on its way: that is the answer. */
@@ -95,7 +97,7 @@ export class PictureOut {
       this.pace.late += 1;
       return;
     }
-    this.configure(encoder, codec, frame, plan);
+    this.configure(encoder, frame, plan);
     // Not drifting: the next is due so long after this one was.
     this.takenMs = Math.max(now - 1000 / plan.fps, Math.min(now, this.takenMs + 1000 / plan.fps));
     const keyFrame = this.key.isWanted;
@@ -132,18 +134,17 @@ export class PictureOut {
 
   /**
    * @param {VideoEncoder} encoder
-   * @param {Codec} codec
    * @param {VideoFrame} frame
    * @param {Picture} plan
    */
-  configure(encoder, codec, { displayWidth, displayHeight }, { height: most, kbit, fps }) {
+  configure(encoder, { displayWidth, displayHeight }, { height: most, kbit, fps }) {
     const height = even(Math.min(most, displayHeight));
     const width = even((displayWidth * height) / displayHeight);
     const { size } = this;
     const isSame = size.width === width && size.height === height;
     if (isSame && size.fps === fps && Math.abs(size.kbit - kbit) < size.kbit * DIFFERS) return;
     this.size = { width, height, kbit, fps };
-    encoder.configure({ ...CONFIGS[codec], width, height, bitrate: kbit * 1000, framerate: fps, latencyMode: "realtime" });
+    encoder.configure({ .../** @type {Config} */ (this.config), width, height, bitrate: kbit * 1000, framerate: fps, latencyMode: "realtime" });
     if (!isSame) this.key.isWanted = true;
   }
 

@@ -37,6 +37,7 @@ export class Rate {
     /** @type {{lateMs: number, atMs: number}[]} */
     this.late = [];
     this.isJammed = false;
+    this.jammedMs = -Infinity;
     /** Where it was too much. @type {{kbit: number, atMs: number}} */
     this.ceiling = { kbit: Infinity, atMs: -Infinity };
     /** @type {{bytes: number, atMs: number}[]} */
@@ -51,6 +52,7 @@ export class Rate {
    * @param {{bytes: number, delayMs: number, nowMs: number}} batch  delayMs: arrival less departure, by whatever two clocks
    */
   take({ bytes, delayMs, nowMs }) {
+    if (nowMs < this.jammedMs) return;
     const lateMs = delayMs - this.earliest.take(delayMs, nowMs);
     this.late.push({ lateMs, atMs: nowMs });
     while (nowMs - this.late[0].atMs > STANDING_MS && this.late.length > 3) this.late.shift();
@@ -64,9 +66,11 @@ export class Rate {
     this.seenMs = nowMs;
   }
 
-  /** Nothing arrives: no picture until what arrives next has said how it is. */
-  jam() {
+  /** Nothing arrives: no picture until what arrives from now on has said how it is. @param {number} nowMs */
+  jam(nowMs) {
+    if (this.isJammed) return;
     this.isJammed = true;
+    this.jammedMs = nowMs;
     this.late = [];
   }
 
@@ -84,7 +88,7 @@ export class Rate {
     if (nowMs - this.changedMs < SETTLE_MS) return;
     this.changedMs = nowMs;
     this.ceiling = { kbit: Math.max(this.leastKbit, Math.min(this.kbit, arrivedKbit)), atMs: nowMs };
-    this.kbit = Math.max(this.leastKbit, this.isJammed ? 0 : this.kbit * HALF, Math.min(this.kbit, arrivedKbit) * BACK_OFF);
+    this.kbit = Math.max(this.leastKbit, this.queueMs > JAM_MS ? 0 : this.kbit * HALF, Math.min(this.kbit, arrivedKbit) * BACK_OFF);
   }
 
   /** The server has asked us to send less. @param {number} nowMs */

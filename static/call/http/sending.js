@@ -1,6 +1,6 @@
 // What we send over HTTP: once, for all who want it. The road's rate decides how much of it.
 
-import { choose } from "./codecs.js";
+import { choose, common, configOf } from "./codecs.js";
 import { packFrame } from "./frame.js";
 import { Ladder } from "./ladder.js";
 import { flagsOf } from "./pair.js";
@@ -65,10 +65,10 @@ export class Sending {
     return choose(this.able, this.theirs, this.wasSlow);
   }
 
-  /** While there is another. @param {import("./codecs.js").Codec} codec */
+  /** While there is another that all can show. @param {import("./codecs.js").Codec} codec */
   doWithout(codec) {
     const encodes = this.able.encodes.filter((one) => one !== codec);
-    if (encodes.length > 0) this.able = { ...this.able, encodes };
+    if (common(encodes, this.theirs).length > 0) this.able = { ...this.able, encodes };
   }
 
   get hasRoom() {
@@ -144,7 +144,7 @@ export class Sending {
       this.busyMs = nowMs;
       this.isBusy = [...this.streams.values()].some((out) => out instanceof PictureOut && out.busy());
       // Of a codec that is too much for this machine, rather than of a large picture, others get less.
-      if (this.isBusy && this.codec === "vp9" && !this.wasSlow) Object.assign(this, { wasSlow: true, isBusy: false });
+      if (this.isBusy && this.codec !== choose(this.able, this.theirs, true)) Object.assign(this, { wasSlow: true, isBusy: false });
     } else {
       this.isBusy = false;
     }
@@ -152,9 +152,10 @@ export class Sending {
     const plan = this.ladder.plan({ kbit: up.kbit, isJammed: this.duplex.lookForJam(), isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
     this.duplex.batchMs = plan.batchMs;
     const { codec } = this;
+    const config = codec && configOf(this.able, codec);
     for (const [stream, out] of this.streams) {
       if (out instanceof SoundOut) out.use(plan.sound);
-      else out.use(plan.pictures.get(SOURCES[stream]) ?? null, codec);
+      else out.use(plan.pictures.get(SOURCES[stream]) ?? null, codec, config);
     }
     this.picture = plan.pictures.get("camera");
   }
