@@ -1,8 +1,9 @@
 // One recording's player: the film, a waveform to seek by with small pictures, chapters, who spoke when, keys.
 
-import { find, make, setIcon } from "../call/dom.js";
+import { find, make } from "../call/dom.js";
 import { duration, t } from "../call/text.js";
 import { Chat, linesOf } from "./chat.js";
+import { Controls } from "./controls.js";
 import { filmsOf, numberOf } from "./films.js";
 import { Together, tracksOf } from "./together.js";
 import { cueAt, cuesOf, cuesWithin, placeOf } from "./vtt.js";
@@ -11,8 +12,6 @@ import { BARS, HEIGHT, condensed, pathOfPeaks, pathOfSpans, waveformWithin } fro
 /** @typedef {import("./card.js").Artifact} Artifact */
 /** @typedef {import("./vtt.js").Cue} Cue */
 /** @typedef {import("./waveform.js").Waveform} Waveform */
-
-const SPEEDS = [1, 1.25, 1.5, 2];
 
 export class Player {
   /** @param {HTMLElement} item  the recording's card */
@@ -37,16 +36,12 @@ export class Player {
     this.durationMs = null;
     this.chat = new Chat(item, (second) => this.seek(second));
     this.together = new Together(item, this.video);
-    const play = find("[data-testid=play]", item);
-    play.addEventListener("click", () => this.toggle());
-    for (const event of ["play", "pause", "ended"]) this.video.addEventListener(event, () => this.showPlaying(play));
+    this.controls = new Controls(item, this.video, this.together);
     this.video.addEventListener("timeupdate", () => this.follow());
     this.video.addEventListener("loadedmetadata", () => this.follow());
     this.range.addEventListener("input", () => this.seek(Number(this.range.value)));
     this.box.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.peek(event));
     this.box.addEventListener("pointerleave", () => (this.preview.hidden = true));
-    const speed = find(".speed", item);
-    speed.addEventListener("click", () => this.nextSpeed(speed));
     find(".watch", item).addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.key(event));
   }
 
@@ -65,7 +60,6 @@ export class Player {
     const poster = of("poster");
     if (poster && !this.video.poster) this.video.poster = poster.url;
     find(".watch", this.item).hidden = !film && !poster;
-    this.video.controls = Boolean(film);
     if (film && this.video.dataset.artifact !== film.id) {
       this.video.dataset.artifact = film.id;
       this.video.src = film.url;
@@ -125,12 +119,7 @@ export class Player {
         return track;
       }),
     );
-  }
-
-  /** @param {HTMLElement} button */
-  showPlaying(button) {
-    const plays = !this.video.paused && !this.video.ended;
-    setIcon(button, plays ? "pause" : "play", t(plays ? "player.pause" : "player.play"));
+    this.controls.showCaptions();
   }
 
   /** @param {Waveform | null} waveform */
@@ -213,23 +202,6 @@ export class Player {
     picture.style.backgroundPosition = `-${place.x}px -${place.y}px`;
   }
 
-  /** @param {HTMLElement} button */
-  nextSpeed(button) {
-    const next = SPEEDS[(SPEEDS.indexOf(this.video.playbackRate) + 1) % SPEEDS.length];
-    this.video.playbackRate = next;
-    button.textContent = `${next}×`;
-  }
-
-  toggle() {
-    if (this.video.paused) void this.video.play();
-    else this.video.pause();
-  }
-
-  toggleCaptions() {
-    const [first] = this.video.textTracks;
-    if (first) first.mode = first.mode === "showing" ? "hidden" : "showing";
-  }
-
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -237,16 +209,16 @@ export class Player {
     const at = this.video.currentTime;
     /** @type {Record<string, () => unknown>} */
     const actions = {
-      k: () => this.toggle(),
+      k: () => this.controls.toggle(),
       j: () => this.seek(at - 10),
       l: () => this.seek(at + 10),
       ArrowLeft: () => this.seek(at - 5),
       ArrowRight: () => this.seek(at + 5),
-      m: () => (this.video.muted = !this.video.muted),
-      c: () => this.toggleCaptions(),
-      f: () => find(".screen", this.item).requestFullscreen?.(),
+      m: () => this.controls.mute(),
+      c: () => this.controls.caption(),
+      f: () => this.controls.fill(),
     };
-    if (!isButton) actions[" "] = () => this.toggle();
+    if (!isButton) actions[" "] = () => this.controls.toggle();
     const digit = /^\d$/.test(event.key) ? () => this.seek((this.lengthS * Number(event.key)) / 10) : null;
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? digit;
     if (!action) return;

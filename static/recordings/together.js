@@ -56,7 +56,9 @@ export class Together {
     this.playing = new Map();
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this.looking = undefined;
-    this.wasMuted = false;
+    /** Of what is heard, film or tracks. */
+    this.isMuted = false;
+    this.volume = 1;
     for (const event of ["play", "pause", "seeked", "ratechange"]) film.addEventListener(event, () => this.follow());
   }
 
@@ -100,10 +102,27 @@ export class Together {
   turn(isOn) {
     this.stage.hidden = !isOn;
     this.film.inert = isOn;
-    if (isOn) this.wasMuted = this.film.muted;
-    this.film.muted = isOn || this.wasMuted;
+    this.sound();
     clearInterval(this.looking);
     this.looking = isOn ? setInterval(() => this.follow(), LOOK_MS) : undefined;
+  }
+
+  /**
+   * How loud it is to be.
+   *
+   * @param {{isMuted?: boolean, volume?: number}} how
+   * @param {() => void} shown
+   */
+  hear({ isMuted = this.isMuted, volume = this.volume }, shown) {
+    Object.assign(this, { isMuted, volume });
+    this.sound();
+    shown();
+  }
+
+  sound() {
+    for (const element of [this.film, ...this.playing.values()]) element.volume = this.volume;
+    for (const element of this.playing.values()) element.muted = this.isMuted || element instanceof HTMLVideoElement;
+    this.film.muted = this.isMuted || !this.stage.hidden;
   }
 
   /** @param {Own} own */
@@ -114,6 +133,7 @@ export class Together {
     if (own.kind === "video") find("figcaption", tile).textContent = own.source === "camera" ? own.name : `${own.name} · ${t(`source.${own.source}`)}`;
     this.stage.append(tile);
     this.playing.set(own, element);
+    this.sound();
   }
 
   /**

@@ -181,6 +181,28 @@ def test_a_link_opens_nothing_after_its_end(library, visitor, whole_house):
     assert not guest.is_visible("[data-testid=recording-item]")
 
 
+@pytest.mark.timeout(240)
+def test_the_film_is_played_silenced_and_enlarged_by_hand(library):
+    page = library
+    film = "document.querySelector('[data-testid=player]')"
+
+    page.click("[data-testid=player]")
+    page.wait_for_function(f"() => !{film}.paused")
+    page.click("[data-testid=player]")
+    page.wait_for_function(f"() => {film}.paused")
+
+    page.click("[data-testid=sound]")
+    assert page.evaluate(f"() => {film}.muted")
+    page.locator(".volume").fill("0.5")
+    assert page.evaluate(f"() => [{film}.muted, {film}.volume]") == [False, 0.5]
+
+    page.click("[data-testid=full-screen]")
+    page.wait_for_function(f"() => document.fullscreenElement && {film}.controls")
+    page.keyboard.press("Escape")
+    page.evaluate("() => document.fullscreenElement && document.exitFullscreen()")
+    page.wait_for_function(f"() => !document.fullscreenElement && !{film}.controls")
+
+
 CAPTIONS = "WEBVTT\n\n00:00.000 --> 00:09.000\nGood morning\n"
 
 
@@ -205,6 +227,10 @@ def test_chat_captions_and_single_people_run_beside_the_film_on_its_time(library
     page.click("[data-testid=bring-captions]")
     shown = "document.querySelector('[data-testid=player]').textTracks[0]?.cues?.[0]?.text"
     page.wait_for_function(f"() => {shown} === 'Good morning'")
+    captions = page.locator("[data-testid=show-captions]")
+    before = captions.get_attribute("aria-pressed")
+    captions.click()
+    page.wait_for_function("before => document.querySelector('[data-testid=show-captions]').ariaPressed !== before", arg=before)
 
     page.locator("[data-testid=people] button", has_text="Ben").click()
     page.locator("[data-testid=seek]").fill("0")
@@ -217,6 +243,14 @@ def test_chat_captions_and_single_people_run_beside_the_film_on_its_time(library
     apart = f"() => Math.max(...{own}.map((one) => Math.abs(one.playbackRate - 1)))"
     # Less than 45 ms from the film (ITU-R BT.1359 notices more): so little faster or slower are they played.
     page.wait_for_function(f"() => ({apart})() < 0.045")
+    # What is heard are the tracks: so it is they that are silenced, and the film stays so.
+    heard = "() => [...document.querySelectorAll('[data-testid=together] audio')].some((one) => !one.muted)"
+    assert page.evaluate(heard)
+    page.click("[data-testid=sound]")
+    assert not page.evaluate(heard)
+    page.click("[data-testid=sound]")
+    assert page.evaluate(heard)
+    assert page.evaluate("() => document.querySelector('[data-testid=player]').muted")
     page.locator("[data-testid=people] button", has_text="Ana").click()
     page.locator("[data-testid=people] button", has_text="Ben").click()
     assert not page.is_visible("[data-testid=together]")
