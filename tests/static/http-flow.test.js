@@ -304,6 +304,23 @@ test("when all that was sent is stuck there is room for nothing but sound before
   assert.equal(road.asked[4].body.length / 111, 20);
 });
 
+test("a page that is busy takes its answers late, and does not think the road narrow", async (t) => {
+  for (const isBusy of [true, false]) {
+    const road = new Road(t);
+    await settle();
+    const { duplex, clock } = road;
+    for (let ms = 0; ms < 3000; ms += 50) {
+      // The clock stands still while the page is busy, and then strikes at once.
+      if (!isBusy || ms % 150 === 0) duplex.strike(50);
+      await clock.turn(50);
+      const late = ms > 1000 ? 200 : 0;
+      for (const request of road.asked.splice(0)) await road.answers(request, { came_ms: clock.now - late - 20, left_ms: clock.now - late - 20 });
+    }
+    assert.equal(duplex.down.kbit < 1000, !isBusy, `${duplex.down.kbit}`);
+    duplex.stop();
+  }
+});
+
 test("where nothing gets through one request tries at a time, and what has become too old is not sent", async (t) => {
   const road = new Road(t);
   await settle();

@@ -35,6 +35,8 @@ const LONG_WAY_MS = 70;
 const STALLED_MS = 700;
 /** All requests are under way and what is made waits for so long: they are stuck, and their answers will be late to say so. */
 const STUCK_MS = 350;
+/** A page that was busy for longer than this, within so long, took its answers late: that says nothing of the road. */
+const BUSY_MS = { more: 40, within: 400 };
 
 export class Duplex {
   /**
@@ -70,6 +72,8 @@ export class Duplex {
     /** The server's clock less ours. @type {number | undefined} */
     this.serverAheadMs = undefined;
     this.restUntilMs = -Infinity;
+    /** When the page's clock struck last, when it is to strike next, and when it was late. */
+    this.beat = { nextMs: Infinity, lateMs: -Infinity };
     this.stopping = new AbortController();
     this.isRunning = false;
     this.isUrgent = false;
@@ -100,6 +104,18 @@ export class Duplex {
 
   get held() {
     return [...this.underWay.values()].filter(Boolean).length;
+  }
+
+  /** The page's clock strikes. @param {number} nextInMs  Infinity: it is not to be relied upon */
+  strike(nextInMs) {
+    const now = this.now();
+    if (this.isBusy) this.beat.lateMs = now;
+    this.beat.nextMs = now + nextInMs;
+  }
+
+  /** Whether the page is behind with what it has to do. */
+  get isBusy() {
+    return this.now() > this.beat.nextMs + BUSY_MS.more;
   }
 
   /** The shortest round trip of late; 0 before any is known. */
@@ -225,11 +241,12 @@ export class Duplex {
   measure({ came_ms: cameMs, left_ms: leftMs }, { sentMs, upBytes, downBytes }) {
     if (cameMs === undefined || leftMs === undefined) return;
     const now = this.now();
+    const isTrue = !this.isBusy && now - this.beat.lateMs > BUSY_MS.within;
     this.roundTrip.take(now - sentMs - (leftMs - cameMs), now);
     // An answer may have been held: what counts is when the request came.
     this.serverAheadMs ??= cameMs - sentMs;
     this.up.take({ bytes: upBytes, delayMs: cameMs - sentMs, nowMs: cameMs - this.serverAheadMs });
-    this.down.take({ bytes: downBytes, delayMs: now - leftMs, nowMs: now });
+    if (isTrue) this.down.take({ bytes: downBytes, delayMs: now - leftMs, nowMs: now });
   }
 
   /**

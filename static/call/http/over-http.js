@@ -214,6 +214,8 @@ export class OverHttp {
 
   look() {
     const now = performance.now();
+    // Of a page nobody sees browsers let the clock strike as they like.
+    this.duplex.strike(document.hidden ? Infinity : LOOK_MS);
     if (this.duplex.isDownJammed !== this.wasJammed) {
       this.wasJammed = !this.wasJammed;
       this.duplex.ask();
