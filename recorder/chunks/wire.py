@@ -8,7 +8,7 @@ SOURCES = {0: "microphone", 1: "camera", 2: "screen", 3: "screen-sound"}
 KEY = 1
 CODECS = {0: "vp8", 1: "vp9", 2: "h264", 3: "opus"}
 # Of pictures what a file can hold, as we tell those who send.
-TAKES = ["vp8", "vp9", "h264"]
+TAKES = [codec for codec in CODECS.values() if codec != "opus"]
 
 _CHUNK = struct.Struct(">BBII")
 # kind, flags, rotation, timestamp_us, duration_us, sent_wall_us, width, height

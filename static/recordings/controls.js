@@ -27,7 +27,7 @@ export class Controls {
     for (const event of ["play", "pause", "ended"]) video.addEventListener(event, () => this.showPlaying());
     this.speed.addEventListener("click", () => this.nextSpeed());
     this.sound.addEventListener("click", () => this.mute());
-    this.volume.addEventListener("input", () => together.hear({ volume: Number(this.volume.value), isMuted: false }, () => this.showSound()));
+    this.volume.addEventListener("input", () => this.hear({ volume: Number(this.volume.value), isMuted: false }));
     this.captions.addEventListener("click", () => this.caption());
     video.textTracks.addEventListener("change", () => this.showCaptions());
     find("[data-testid=full-screen]", item).addEventListener("click", () => void this.fill());
@@ -53,10 +53,12 @@ export class Controls {
   }
 
   mute() {
-    this.together.hear({ isMuted: !this.together.isMuted }, () => this.showSound());
+    this.hear({ isMuted: !this.together.isMuted });
   }
 
-  showSound() {
+  /** @param {{isMuted?: boolean, volume?: number}} how */
+  hear(how) {
+    this.together.hear(how);
     const { isMuted, volume } = this.together;
     const isSilent = isMuted || volume === 0;
     this.volume.value = String(isMuted ? 0 : volume);

@@ -111,12 +111,10 @@ export class Together {
    * How loud it is to be.
    *
    * @param {{isMuted?: boolean, volume?: number}} how
-   * @param {() => void} shown
    */
-  hear({ isMuted = this.isMuted, volume = this.volume }, shown) {
+  hear({ isMuted = this.isMuted, volume = this.volume }) {
     Object.assign(this, { isMuted, volume });
     this.sound();
-    shown();
   }
 
   sound() {

@@ -69,9 +69,9 @@ test("pictures are shown, late, even where their sound stays too far behind to b
 
 test("an encoder the browser took away is made anew, and begins with a key frame", () => {
   const failed = [];
-  const out = new PictureOut({}, { frame: () => undefined, hasRoom: () => true, failed: (codec) => failed.push(codec) });
+  const out = new PictureOut({}, { frame: () => undefined, hasRoom: () => true, config: (codec) => CONFIGS[codec], failed: (codec) => failed.push(codec) });
   out.isOn = true;
-  out.use({ height: 360, fps: 20, kbit: 500 }, "vp8", CONFIGS.vp8);
+  out.use({ height: 360, fps: 20, kbit: 500 }, "vp8");
   nowMs = 10_000;
   out.take(frame(0));
   const lost = FakeCodec.made.at(-1);
@@ -91,17 +91,17 @@ test("an encoder the browser took away is made anew, and begins with a key frame
 
 test("another codec begins at once, with a key frame, and nothing of the one before comes after it", () => {
   const sent = [];
-  const out = new PictureOut({}, { frame: (one) => sent.push(one), hasRoom: () => true });
+  const out = new PictureOut({}, { frame: (one) => sent.push(one), hasRoom: () => true, config: (codec) => CONFIGS[codec] });
   out.isOn = true;
   const chunk = { byteLength: 1, copyTo: () => undefined, type: "key", timestamp: 0 };
   nowMs = 20_000;
-  out.use({ height: 360, fps: 20, kbit: 500 }, "vp9", CONFIGS.vp9);
+  out.use({ height: 360, fps: 20, kbit: 500 }, "vp9");
   out.take(frame(0));
   const first = FakeCodec.made.at(-1);
   first.output(chunk);
 
   nowMs = 20_100;
-  out.use({ height: 360, fps: 20, kbit: 500 }, "h264", CONFIGS.h264);
+  out.use({ height: 360, fps: 20, kbit: 500 }, "h264");
   out.take(frame(100));
   const second = FakeCodec.made.at(-1);
   second.output(chunk);

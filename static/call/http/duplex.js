@@ -72,7 +72,7 @@ export class Duplex {
     /** The server's clock less ours. @type {number | undefined} */
     this.serverAheadMs = undefined;
     this.restUntilMs = -Infinity;
-    /** When the page's clock struck last, when it is to strike next, and when it was late. */
+    /** When the page's clock is to strike next, and when it last struck late. */
     this.beat = { nextMs: Infinity, lateMs: -Infinity };
     this.stopping = new AbortController();
     this.isRunning = false;

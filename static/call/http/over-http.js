@@ -56,7 +56,7 @@ export class OverHttp {
       lost: (streams) => this.sending.lost(streams),
       refused: (error) => on.refused(error),
     });
-    this.sending = new Sending(this.context, this.duplex, able);
+    this.sending = new Sending(this.context, this.duplex, able, () => [...this.pairs.values()].filter(({ theirPoint }) => theirPoint).map(({ takes }) => takes));
     this.wasJammed = false;
     this.data = new Data({ me, put: (plain) => this.sending.put(DATA, 0, plain), onChannel: (from, channel) => on.channel(from, channel) });
   }
@@ -109,7 +109,6 @@ export class OverHttp {
     const isNew = pair.theirPoint === null;
     pair.meet(body.public);
     pair.takes = body.takes;
-    this.seeWhatTheyTake();
     pair.offer(body.streams ?? {});
     if (!pair.hasTold) await this.invite(pair);
     if (isNew) for (const key of await Promise.all(this.sending.keys)) this.tell(id, "chunk-key", await pair.wrapped(key));
@@ -140,7 +139,6 @@ export class OverHttp {
     if (!pair) return;
     pair.close();
     this.pairs.delete(id);
-    this.seeWhatTheyTake();
     this.data.close(id);
     void this.sending.changeKey(async (key) => {
       for (const other of this.pairs.values()) if (other.wrapping) this.tell(other.id, "chunk-key", await other.wrapped(key));
@@ -158,10 +156,6 @@ export class OverHttp {
   setTrack(source, track) {
     this.sending.setTrack(source, track);
     for (const pair of this.pairs.values()) if (pair.hasTold) void this.invite(pair);
-  }
-
-  seeWhatTheyTake() {
-    this.sending.theirs = [...this.pairs.values()].filter(({ theirPoint }) => theirPoint).map(({ takes }) => takes);
   }
 
   /** How large others show our camera, at most. @param {number} height */

@@ -8,7 +8,6 @@ import { eachFrame } from "./frames.js";
 /** @typedef {import("./ladder.js").Picture} Picture */
 /** @typedef {import("./sound-out.js").Encoded} Encoded */
 /** @typedef {import("./codecs.js").Codec} Codec */
-/** @typedef {ReturnType<typeof import("./codecs.js").configOf>} Config */
 
 /** A bitrate that differs by less is not worth telling the encoder. */
 const DIFFERS = 0.12;
@@ -27,6 +26,7 @@ export class PictureOut {
    * @param {object} on
    * @param {(frame: Encoded) => void} on.frame
    * @param {() => boolean} on.hasRoom  the road has room for another picture
+   * @param {(codec: Codec) => ReturnType<typeof import("./codecs.js").configOf>} on.config  what its encoder is told
    * @param {(codec: Codec) => void} [on.failed]  this machine does not encode it after all
    */
   constructor(track, on) {
@@ -36,8 +36,6 @@ export class PictureOut {
     this.plan = null;
     /** @type {Codec | null} */
     this.codec = null;
-    /** @type {Config | null} */
-    this.config = null;
     /** What the encoder was made for. @type {Codec | null} */
     this.encodes = null;
     this.isOn = false;
@@ -56,10 +54,10 @@ export class PictureOut {
   /**
    * @param {Picture | null} plan  null: none for now
    * @param {Codec | null} codec
-   * @param {Config | null} config  of it
    */
-  use(plan, codec, config) {
-    Object.assign(this, { plan, codec, config });
+  use(plan, codec) {
+    this.plan = plan;
+    this.codec = codec;
   }
 
   /** Asked again while the one just made is on its way: that is the answer. */
@@ -97,7 +95,7 @@ export class PictureOut {
       this.pace.late += 1;
       return;
     }
-    this.configure(encoder, frame, plan);
+    this.configure(encoder, codec, frame, plan);
     // Not drifting: the next is due so long after this one was.
     this.takenMs = Math.max(now - 1000 / plan.fps, Math.min(now, this.takenMs + 1000 / plan.fps));
     const keyFrame = this.key.isWanted;
@@ -134,17 +132,18 @@ export class PictureOut {
 
   /**
    * @param {VideoEncoder} encoder
+   * @param {Codec} codec
    * @param {VideoFrame} frame
    * @param {Picture} plan
    */
-  configure(encoder, { displayWidth, displayHeight }, { height: most, kbit, fps }) {
+  configure(encoder, codec, { displayWidth, displayHeight }, { height: most, kbit, fps }) {
     const height = even(Math.min(most, displayHeight));
     const width = even((displayWidth * height) / displayHeight);
     const { size } = this;
     const isSame = size.width === width && size.height === height;
     if (isSame && size.fps === fps && Math.abs(size.kbit - kbit) < size.kbit * DIFFERS) return;
     this.size = { width, height, kbit, fps };
-    encoder.configure({ .../** @type {Config} */ (this.config), width, height, bitrate: kbit * 1000, framerate: fps, latencyMode: "realtime" });
+    encoder.configure({ ...this.on.config(codec), width, height, bitrate: kbit * 1000, framerate: fps, latencyMode: "realtime" });
     if (!isSame) this.key.isWanted = true;
   }
 

@@ -22,13 +22,13 @@ export class Sending {
    * @param {AudioContext} context
    * @param {import("./duplex.js").Duplex} duplex
    * @param {import("./codecs.js").Able} able
+   * @param {() => unknown[]} theirs  what each of the others takes, as they say it
    */
-  constructor(context, duplex, able) {
+  constructor(context, duplex, able, theirs) {
     this.context = context;
     this.duplex = duplex;
     this.able = able;
-    /** What each of the others takes, as they say it. @type {unknown[]} */
-    this.theirs = [];
+    this.theirs = theirs;
     this.wasSlow = false;
     this.ladder = new Ladder();
     /** @type {Map<number, SoundOut | PictureOut>} */
@@ -55,20 +55,25 @@ export class Sending {
     this.streams.delete(stream);
     if (!track) return;
     const onFrame = (/** @type {import("./sound-out.js").Encoded} */ frame) => void this.send(stream, frame);
-    const made = track.kind === "audio" ? new SoundOut(this.context, track, onFrame) : new PictureOut(track, { frame: onFrame, hasRoom: () => this.hasRoom, failed: (codec) => this.doWithout(codec) });
+    const made = track.kind === "audio" ? new SoundOut(this.context, track, onFrame) : new PictureOut(track, {
+      frame: onFrame,
+      hasRoom: () => this.hasRoom,
+      config: (codec) => configOf(this.able, codec),
+      failed: (codec) => this.doWithout(codec),
+    });
     this.streams.set(stream, made);
     this.follow(this.asked);
   }
 
   /** @type {import("./codecs.js").Codec | null} */
   get codec() {
-    return choose(this.able, this.theirs, this.wasSlow);
+    return choose(this.able, this.theirs(), this.wasSlow);
   }
 
   /** While there is another that all can show. @param {import("./codecs.js").Codec} codec */
   doWithout(codec) {
     const encodes = this.able.encodes.filter((one) => one !== codec);
-    if (common(encodes, this.theirs).length > 0) this.able = { ...this.able, encodes };
+    if (common(encodes, this.theirs()).length > 0) this.able = { ...this.able, encodes };
   }
 
   get hasRoom() {
@@ -144,7 +149,7 @@ export class Sending {
       this.busyMs = nowMs;
       this.isBusy = [...this.streams.values()].some((out) => out instanceof PictureOut && out.busy());
       // Of a codec that is too much for this machine, rather than of a large picture, others get less.
-      if (this.isBusy && this.codec !== choose(this.able, this.theirs, true)) Object.assign(this, { wasSlow: true, isBusy: false });
+      if (this.isBusy && this.codec !== choose(this.able, this.theirs(), true)) Object.assign(this, { wasSlow: true, isBusy: false });
     } else {
       this.isBusy = false;
     }
@@ -152,10 +157,9 @@ export class Sending {
     const plan = this.ladder.plan({ kbit: up.kbit, isJammed: this.duplex.lookForJam(), isBusy: this.isBusy, pictures, mostHeight: this.mostHeight, limitKbit: Math.min(...limits) }, nowMs);
     this.duplex.batchMs = plan.batchMs;
     const { codec } = this;
-    const config = codec && configOf(this.able, codec);
     for (const [stream, out] of this.streams) {
       if (out instanceof SoundOut) out.use(plan.sound);
-      else out.use(plan.pictures.get(SOURCES[stream]) ?? null, codec, config);
+      else out.use(plan.pictures.get(SOURCES[stream]) ?? null, codec);
     }
     this.picture = plan.pictures.get("camera");
   }
